@@ -1,0 +1,1 @@
+//! Real clients and recorded answers, over the wire only

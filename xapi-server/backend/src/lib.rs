@@ -1,0 +1,1 @@
+//! What the toolstack stands on: hypervisor, storage, network and host, real or simulated

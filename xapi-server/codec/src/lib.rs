@@ -1,0 +1,1 @@
+//! Bytes of XML-RPC or JSON-RPC to calls and back

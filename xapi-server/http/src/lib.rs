@@ -1,0 +1,1 @@
+//! HTTP listeners, TLS, routing and limits

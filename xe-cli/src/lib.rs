@@ -1,0 +1,1 @@
+//! The xe command line: command table, rendering, thin protocol
