@@ -168,7 +168,9 @@ impl Class {
         self.fields
             .iter()
             .enumerate()
-            .filter(|(_, field)| field.qualifier != Qualifier::DynamicRo && !field.is_back_reference())
+            .filter(|(_, field)| {
+                field.qualifier != Qualifier::DynamicRo && !field.internal_only && !field.is_back_reference()
+            })
             .map(|(at, field)| (at, field.default == Default::None))
     }
 }

@@ -160,6 +160,7 @@ fn message_json(class: &'static Class, message: &Message) -> Json {
             json!({ "name": field.name, "type": ty(field.ty), "required": required })
         }).collect::<Vec<_>>()),
         "result": ty(message.result),
+        "custom_marshaller": matches!(message.result, Ty::Any),
         "errors": def.map_or(&[][..], |d| d.errors),
         "roles": roles(message.roles),
         "map_keys_roles": key_roles(message.map_keys),

@@ -239,7 +239,7 @@ impl FieldDef {
 }
 
 /// `r#type` is how Rust spells a field named `type`.
-const fn strip_raw(name: &'static str) -> &'static str {
+pub(crate) const fn strip_raw(name: &'static str) -> &'static str {
     match name.as_bytes() {
         [b'r', b'#', ..] => name.split_at(2).1,
         _ => name,

@@ -33,7 +33,7 @@ macro_rules! class {
             $(
                 #[doc = $mdoc]
                 pub const $method: $crate::Method<( $($aty,)* ), class!(@ret $($ret)?)> =
-                    $crate::Method::called(concat!($name, ".", stringify!($method)));
+                    $crate::Method::called($name, stringify!($method));
             )*
         }
 

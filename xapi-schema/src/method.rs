@@ -2,7 +2,9 @@
 
 use std::marker::PhantomData;
 
-use crate::{ApiType, Default, FromValue, Lifecycle, RoleSet, Ty, Value, lifecycle::lifecycle_builders};
+use crate::{
+    ApiType, Default, FromValue, Lifecycle, RoleSet, Ty, Value, field::strip_raw, lifecycle::lifecycle_builders,
+};
 
 /// A parameter after the session.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +38,7 @@ impl ParamInfo {
 
     /// Name and type; called by the macro.
     pub const fn named(mut self, name: &'static str, ty: Ty) -> Self {
-        self.name = name;
+        self.name = strip_raw(name);
         self.ty = ty;
         self
     }
@@ -124,7 +126,7 @@ impl MethodDef {
         result: Ty,
         doc: &'static str,
     ) -> Self {
-        self.name = name;
+        self.name = strip_raw(name);
         self.params = params;
         self.result = result;
         self.doc = doc;
@@ -219,15 +221,20 @@ impl MethodDef {
 /// Typed handle of a method: arguments `A` (a tuple) and result `R`. Registering a function under it
 /// compiles only when the function has this signature.
 pub struct Method<A, R> {
-    /// `Class.method`.
-    pub name: &'static str,
+    class: &'static str,
+    name: &'static str,
     mark: PhantomData<fn(A) -> R>,
 }
 
 impl<A, R> Method<A, R> {
     /// Made by the macro only.
-    pub const fn called(name: &'static str) -> Self {
-        Method { name, mark: PhantomData }
+    pub const fn called(class: &'static str, name: &'static str) -> Self {
+        Method { class, name: strip_raw(name), mark: PhantomData }
+    }
+
+    /// `Class.method`.
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.class, self.name)
     }
 }
 

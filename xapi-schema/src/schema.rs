@@ -162,7 +162,7 @@ fn field_messages(class: &'static Class, (at, field): (usize, &'static FieldDef)
             field.setter_roles.unwrap_or(RoleSet::NOBODY)
         },
         map_keys: if matches!(kind, Kind::FieldAdd | Kind::FieldRemove) { field.map_keys } else { &[] },
-        custom_code: class.custom_accessors || (kind != Kind::FieldGet && field.has_effect),
+        custom_code: class.custom_accessors || (kind == Kind::FieldSet && field.has_effect),
         ..rule(class, &format!("{prefix}{}", field.name), kind, params, result)
     };
     let mut messages = vec![make("get_", Kind::FieldGet, vec![this()], field.ty)];
