@@ -34,6 +34,8 @@ pub struct Class {
     pub in_database: bool,
     /// Objects are kept across restarts.
     pub persistent: bool,
+    /// Objects are kept across restarts though the published model has no table for them (`message`).
+    pub kept: bool,
     /// Changes are reported by `event.from`.
     pub gen_events: bool,
     /// `create` and `destroy` exist by rule (their code is always written by hand).
@@ -71,6 +73,7 @@ pub const fn table(explicit: Option<RoleSet>) -> Class {
         lifecycle: Lifecycle::EMPTY,
         in_database: true,
         persistent: true,
+        kept: false,
         gen_events: true,
         creatable: false,
         listable: true,
@@ -119,6 +122,11 @@ impl Class {
         Class::all().iter().copied().find(|class| class.name.eq_ignore_ascii_case(name))
     }
 
+    /// Objects of it survive a restart.
+    pub fn survives_restart(&self) -> bool {
+        self.persistent || self.kept
+    }
+
     /// A field by its wire name.
     pub fn field(&self, name: &str) -> Option<(usize, &'static FieldDef)> {
         self.fields.iter().enumerate().find(|(_, field)| field.name == name)
@@ -153,8 +161,9 @@ impl Class {
         self
     }
 
-    /// Changes are reported as events though the class has no table (`message`).
-    pub const fn with_events(mut self) -> Self {
+    /// Kept and reported as events though the published model has no table for it (`message`).
+    pub const fn kept_apart(mut self) -> Self {
+        self.kept = true;
         self.gen_events = true;
         self
     }

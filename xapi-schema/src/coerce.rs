@@ -11,8 +11,8 @@ use crate::{Class, DateTime, Default, Failure, Qualifier, Record, Result, Ty, Va
 /// Reads `value` as `ty`.
 ///
 /// # Errors
-/// INVALID_VALUE for text that is no member of an enumeration or no date, INTERNAL_ERROR for a value
-/// of another shape.
+/// INVALID_VALUE for text that is no date; INTERNAL_ERROR for a value of another shape and, as the
+/// original answers, for text that is no member of an enumeration.
 pub fn coerce(value: &Value, ty: Ty) -> Result<Value> {
     match (ty, value) {
         (Ty::Any, _) => Ok(value.clone()),
@@ -20,7 +20,7 @@ pub fn coerce(value: &Value, ty: Ty) -> Result<Value> {
         (Ty::String | Ty::Secret | Ty::Ref(_), Value::Str(_)) => Ok(value.clone()),
         (Ty::Enum(def), Value::Str(text)) => match enum_member(def, text) {
             Some(member) => Ok(Value::Str(member.clone())),
-            None => Err(errors::INVALID_VALUE.with([def.name, text.as_str()])),
+            None => Err(Failure::internal(format!("{text:?} is not a member of {}", def.name))),
         },
         (Ty::Int, Value::Int(_)) => Ok(value.clone()),
         (Ty::Int, Value::Str(text)) => match parse_int(text) {

@@ -63,11 +63,11 @@ fn class_messages(class: &'static Class) -> Vec<Message> {
     if class.in_database {
         messages.extend(object_messages(class));
     }
-    for field in class.fields.iter().enumerate().filter(|(_, f)| class.in_database && !f.internal_only) {
-        messages.extend(field_messages(class, field));
-    }
-    if class.in_database && class.listable {
-        messages.extend(list_messages(class));
+    let fields = || class.fields.iter().enumerate().filter(|(_, f)| class.in_database && !f.internal_only);
+    // The order of `system.listMethods`: all getters, then what changes each field.
+    messages.extend(fields().map(|field| getter(class, field)));
+    for field in fields().filter(|(_, f)| f.qualifier == Qualifier::ReadWrite) {
+        messages.extend(setters(class, field));
     }
     // A hand-written method replaces the one of the same name that would exist by rule.
     messages.retain(|m| !class.methods.iter().any(|def| def.name == m.short_name()));
@@ -91,6 +91,9 @@ fn class_messages(class: &'static Class) -> Vec<Message> {
         custom_code: true,
         def: Some(def),
     }));
+    if class.in_database && class.listable {
+        messages.extend(list_messages(class));
+    }
     messages
 }
 
@@ -151,35 +154,43 @@ fn list_messages(class: &'static Class) -> Vec<Message> {
     ]
 }
 
-fn field_messages(class: &'static Class, (at, field): (usize, &'static FieldDef)) -> Vec<Message> {
-    let this = || param("self", Ty::Ref(class.id));
-    let make = |prefix: &str, kind, params, result| Message {
+fn about_field(
+    class: &'static Class,
+    (at, field): (usize, &'static FieldDef),
+    prefix: &str,
+    kind: Kind,
+    more: Vec<Param>,
+    result: Ty,
+) -> Message {
+    let mut params = vec![param("self", Ty::Ref(class.id))];
+    params.extend(more);
+    let reads = kind == Kind::FieldGet;
+    Message {
         field: Some(at),
         lifecycle: field.lifecycle,
-        roles: if kind == Kind::FieldGet {
-            field.getter_roles
-        } else {
-            field.setter_roles.unwrap_or(RoleSet::NOBODY)
-        },
+        roles: if reads { field.getter_roles } else { field.setter_roles.unwrap_or(RoleSet::NOBODY) },
         map_keys: if matches!(kind, Kind::FieldAdd | Kind::FieldRemove) { field.map_keys } else { &[] },
         custom_code: class.custom_accessors || (kind == Kind::FieldSet && field.has_effect),
         ..rule(class, &format!("{prefix}{}", field.name), kind, params, result)
-    };
-    let mut messages = vec![make("get_", Kind::FieldGet, vec![this()], field.ty)];
-    if field.qualifier != Qualifier::ReadWrite {
-        return messages;
     }
-    messages.push(make("set_", Kind::FieldSet, vec![this(), param("value", field.ty)], Ty::Void));
-    match field.ty {
+}
+
+fn getter(class: &'static Class, field: (usize, &'static FieldDef)) -> Message {
+    about_field(class, field, "get_", Kind::FieldGet, vec![], field.1.ty)
+}
+
+fn setters(class: &'static Class, field: (usize, &'static FieldDef)) -> Vec<Message> {
+    let make = |prefix, kind, more| about_field(class, field, prefix, kind, more, Ty::Void);
+    let ty = field.1.ty;
+    let mut messages = vec![make("set_", Kind::FieldSet, vec![param("value", ty)])];
+    match ty {
         Ty::Set(item) => {
-            messages.push(make("add_", Kind::FieldAdd, vec![this(), param("value", *item)], Ty::Void));
-            messages.push(make("remove_", Kind::FieldRemove, vec![this(), param("value", *item)], Ty::Void));
+            messages.push(make("add_", Kind::FieldAdd, vec![param("value", *item)]));
+            messages.push(make("remove_", Kind::FieldRemove, vec![param("value", *item)]));
         }
         Ty::Map(key, value) => {
-            let pair = vec![this(), param("key", *key), param("value", *value)];
-            messages.push(make("add_to_", Kind::FieldAdd, pair, Ty::Void));
-            let key = vec![this(), param("key", *key)];
-            messages.push(make("remove_from_", Kind::FieldRemove, key, Ty::Void));
+            messages.push(make("add_to_", Kind::FieldAdd, vec![param("key", *key), param("value", *value)]));
+            messages.push(make("remove_from_", Kind::FieldRemove, vec![param("key", *key)]));
         }
         _ => {}
     }

@@ -3,7 +3,7 @@
 use crate::classes::prelude::*;
 
 class! {
-    Message "message" "message" = no_table(Some(POOL_OP)).published("orlando").with_events();
+    Message "message" "message" = no_table(Some(POOL_OP)).published("orlando").kept_apart();
 
     fields {
         uuid: String = dynamic_ro(POOL_ADMIN).published("rio"), "Uuid";
