@@ -6,7 +6,9 @@
 
 use arcstr::ArcStr;
 
-use crate::{Class, DateTime, Default, Failure, Qualifier, Record, Result, Ty, Value, convert::enum_member, errors};
+use crate::{
+    Class, DateTime, Default, Failure, Qualifier, Record, Result, Ty, Value, convert::enum_member, errors,
+};
 
 /// Reads `value` as `ty`.
 ///
@@ -158,7 +160,11 @@ impl Class {
     /// type. Members must already be typed.
     pub fn complete(&'static self, members: &Value) -> Record {
         let values = self.fields.iter().map(|field| {
-            members.get(field.name).cloned().or_else(|| field.default.value(field.ty)).unwrap_or_else(|| field.ty.zero())
+            members
+                .get(field.name)
+                .cloned()
+                .or_else(|| field.default.value(field.ty))
+                .unwrap_or_else(|| field.ty.zero())
         });
         Record::new(self, values.collect())
     }

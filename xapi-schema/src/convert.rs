@@ -255,7 +255,8 @@ impl<E: ApiEnum> FromValue for E {
 
 /// Looks a member up without regard to case unless the enumeration is strict.
 pub(crate) fn enum_member(def: &'static EnumDef, text: &str) -> Option<&'static ArcStr> {
-    def.values.iter().map(|(value, _)| value).find(|value| {
-        if def.exact { value.as_str() == text } else { value.eq_ignore_ascii_case(text) }
-    })
+    def.values
+        .iter()
+        .map(|(value, _)| value)
+        .find(|value| if def.exact { value.as_str() == text } else { value.eq_ignore_ascii_case(text) })
 }

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
-    Class, Default, FieldDef, Holds, Kind, Lifecycle, Message, Param, Qualifier, RoleSet, State, Transition, Ty,
-    classes, errors, http, schema,
+    Class, Default, FieldDef, Holds, Kind, Lifecycle, Message, Param, Qualifier, RoleSet, State, Transition,
+    Ty, classes, errors, http, schema,
 };
 
 /// Classes, enumerations, errors, permissions and handlers.

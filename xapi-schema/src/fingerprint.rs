@@ -6,17 +6,56 @@ use serde_json::Value as Json;
 
 /// The members of a field or method that clients or the database can notice, in the facts' names.
 const FIELD: &[&str] = &[
-    "name", "type", "qualifier", "has_default", "default", "lifecycle", "in_record", "internal_only", "persist",
-    "ignore_foreign_key", "has_effect", "getter_roles", "setter_roles", "map_keys_roles", "relation", "doc_tags",
+    "name",
+    "type",
+    "qualifier",
+    "has_default",
+    "default",
+    "lifecycle",
+    "in_record",
+    "internal_only",
+    "persist",
+    "ignore_foreign_key",
+    "has_effect",
+    "getter_roles",
+    "setter_roles",
+    "map_keys_roles",
+    "relation",
+    "doc_tags",
 ];
 const MESSAGE: &[&str] = &[
-    "name", "kind", "field", "session", "errors", "roles", "map_keys_roles", "async", "server", "secret",
-    "pool_internal", "emergency", "no_slave_forward", "hide_from_docs", "no_current_operations", "forwarding",
-    "op_guards", "lifecycle", "doc_tags",
+    "name",
+    "kind",
+    "field",
+    "session",
+    "errors",
+    "roles",
+    "map_keys_roles",
+    "async",
+    "server",
+    "secret",
+    "pool_internal",
+    "emergency",
+    "no_slave_forward",
+    "hide_from_docs",
+    "no_current_operations",
+    "forwarding",
+    "op_guards",
+    "lifecycle",
+    "doc_tags",
 ];
 const CLASS: &[&str] = &[
-    "name", "lifecycle", "in_database", "persistent", "gen_events", "gen_constructor_destructor",
-    "explicit_default_roles", "implicit_roles", "no_task", "db_log_destroy", "doc_tags",
+    "name",
+    "lifecycle",
+    "in_database",
+    "persistent",
+    "gen_events",
+    "gen_constructor_destructor",
+    "explicit_default_roles",
+    "implicit_roles",
+    "no_task",
+    "db_log_destroy",
+    "doc_tags",
 ];
 
 /// One line per class, sorted: name, counts, and a 64-bit digest of [`normal_form`].
@@ -41,10 +80,21 @@ pub fn normal_form(class: &Json) -> Vec<String> {
         lines.push(format!("field {}", pick(field, FIELD)));
     }
     for message in class["messages"].as_array().into_iter().flatten() {
-        let params: Vec<String> = message["params"].as_array().into_iter().flatten().map(|p| pick(p, &["name", "type", "default"])).collect();
-        let ctor: Vec<String> = message["ctor_fields"].as_array().into_iter().flatten().map(|p| pick(p, &["name", "type", "required"])).collect();
+        let params: Vec<String> = message["params"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|p| pick(p, &["name", "type", "default"]))
+            .collect();
+        let ctor: Vec<String> = message["ctor_fields"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|p| pick(p, &["name", "type", "required"]))
+            .collect();
         // Three methods shape their result themselves; what is declared for them binds nobody.
-        let result = if message["custom_marshaller"] == true { String::new() } else { pick(message, &["result"]) };
+        let result =
+            if message["custom_marshaller"] == true { String::new() } else { pick(message, &["result"]) };
         lines.push(format!("message {}{result} params={params:?} ctor={ctor:?}", pick(message, MESSAGE)));
     }
     lines.sort();
@@ -85,5 +135,7 @@ fn sorted(json: &Json) -> String {
 
 /// FNV-1a: enough to notice change, not meant against an adversary.
 fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

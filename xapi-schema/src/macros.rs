@@ -18,7 +18,7 @@ macro_rules! class {
             const ID: $crate::ClassId = $crate::ClassId::$tag;
         }
 
-        #[allow(non_camel_case_types, dead_code)] // members are field names; empty classes use none
+        #[allow(non_camel_case_types, dead_code, clippy::upper_case_acronyms)] // members are field names; empty classes use none
         enum Index { $($field),* }
 
         $(

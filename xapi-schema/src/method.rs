@@ -3,7 +3,8 @@
 use std::marker::PhantomData;
 
 use crate::{
-    ApiType, Default, FromValue, Lifecycle, RoleSet, Ty, Value, field::strip_raw, lifecycle::lifecycle_builders,
+    ApiType, Default, FromValue, Lifecycle, RoleSet, Ty, Value, field::strip_raw,
+    lifecycle::lifecycle_builders,
 };
 
 /// A parameter after the session.

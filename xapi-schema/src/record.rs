@@ -86,7 +86,10 @@ impl Record {
     pub fn get<C, T: FromValue>(&self, field: Field<C, T>) -> T {
         match T::from_value(self.at(field.index)) {
             Some(value) => value,
-            None => panic!("{}.{} holds a value of another type", self.class.name, self.class.fields[field.index].name),
+            None => panic!(
+                "{}.{} holds a value of another type",
+                self.class.name, self.class.fields[field.index].name
+            ),
         }
     }
 
@@ -100,7 +103,11 @@ impl Record {
     /// The fields `get_record` sends, with their values, in order.
     pub fn wire_members(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         let fields = self.class.fields;
-        fields.iter().zip(&*self.values).filter(|(field, _)| field.in_record).map(|(field, value)| (field.name, value))
+        fields
+            .iter()
+            .zip(&*self.values)
+            .filter(|(field, _)| field.in_record)
+            .map(|(field, value)| (field.name, value))
     }
 
     /// The encoded form for a wire, made by `encode` unless it is already kept.

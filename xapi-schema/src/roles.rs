@@ -81,6 +81,11 @@ impl RoleSet {
         RoleSet(self.0 | 1 << Role::ClientCert as u8)
     }
 
+    /// The same set with one role more.
+    pub const fn with(self, role: Role) -> RoleSet {
+        RoleSet(self.0 | 1 << role as u8)
+    }
+
     /// True when the role is in the set.
     pub const fn contains(self, role: Role) -> bool {
         self.0 & (1 << role as u8) != 0

@@ -48,7 +48,8 @@ impl Schema {
     fn derive() -> Schema {
         let messages: Vec<Message> = Class::all().iter().flat_map(|class| class_messages(class)).collect();
         let by_name = messages.iter().enumerate().map(|(at, m)| (m.name.clone(), at)).collect();
-        let by_alias = messages.iter().enumerate().map(|(at, m)| (m.name.replacen('.', "_", 1), at)).collect();
+        let by_alias =
+            messages.iter().enumerate().map(|(at, m)| (m.name.replacen('.', "_", 1), at)).collect();
         let permissions = permissions(&messages);
         Schema { messages, by_name, by_alias, permissions }
     }
@@ -71,25 +72,27 @@ fn class_messages(class: &'static Class) -> Vec<Message> {
     }
     // A hand-written method replaces the one of the same name that would exist by rule.
     messages.retain(|m| !class.methods.iter().any(|def| def.name == m.short_name()));
-    messages.extend(class.methods.iter().map(|def| Message {
-        name: format!("{}.{}", class.name, def.name),
-        class: class.id,
-        kind: Kind::Custom,
-        field: None,
-        params: def
-            .params
-            .iter()
-            .map(|p| Param { name: p.name, ty: p.ty, default: p.default, since: p.since })
-            .collect(),
-        result: def.result,
-        roles: def.roles,
-        map_keys: def.map_keys,
-        session: def.session,
-        has_async: def.has_async,
-        lifecycle: def.lifecycle,
-        hidden: def.hidden,
-        custom_code: true,
-        def: Some(def),
+    messages.extend(class.methods.iter().map(|def| {
+        Message {
+            name: format!("{}.{}", class.name, def.name),
+            class: class.id,
+            kind: Kind::Custom,
+            field: None,
+            params: def
+                .params
+                .iter()
+                .map(|p| Param { name: p.name, ty: p.ty, default: p.default, since: p.since })
+                .collect(),
+            result: def.result,
+            roles: def.roles,
+            map_keys: def.map_keys,
+            session: def.session,
+            has_async: def.has_async,
+            lifecycle: def.lifecycle,
+            hidden: def.hidden,
+            custom_code: true,
+            def: Some(def),
+        }
     }));
     if class.in_database && class.listable {
         messages.extend(list_messages(class));
@@ -129,15 +132,25 @@ fn object_messages(class: &'static Class) -> Vec<Message> {
     ];
     if class.creatable {
         let roles = class.explicit_roles.unwrap_or(RoleSet::NOBODY);
-        let create = rule(class, "create", Kind::Create, vec![param("args", Ty::Record(class.id))], reference);
+        let create =
+            rule(class, "create", Kind::Create, vec![param("args", Ty::Record(class.id))], reference);
         let destroy = rule(class, "destroy", Kind::Destroy, vec![param("self", reference)], Ty::Void);
-        messages.extend(
-            [create, destroy].map(|m| Message { roles, has_async: true, custom_code: true, ..m }),
-        );
+        messages.extend([create, destroy].map(|m| Message {
+            roles,
+            has_async: true,
+            custom_code: true,
+            ..m
+        }));
     }
     if class.by_name && class.field("name_label").is_some() {
         let label = vec![param("label", Ty::String)];
-        messages.push(rule(class, "get_by_name_label", Kind::GetByNameLabel, label, Ty::Set(leaked(reference))));
+        messages.push(rule(
+            class,
+            "get_by_name_label",
+            Kind::GetByNameLabel,
+            label,
+            Ty::Set(leaked(reference)),
+        ));
     }
     messages
 }

@@ -48,7 +48,9 @@ impl DateTime {
         }
         let number = |from: usize, to: usize| -> Option<i64> {
             let digits = bytes.get(from..to)?;
-            digits.iter().all(u8::is_ascii_digit).then(|| ())?;
+            if !digits.iter().all(u8::is_ascii_digit) {
+                return None;
+            }
             text[from..to].parse().ok()
         };
         let at = |i: usize, c: u8| (bytes.get(i) == Some(&c)).then_some(());
@@ -172,7 +174,9 @@ mod tests {
 
     #[test]
     fn prints_what_it_reads() {
-        for text in ["19700101T00:00:00Z", "20250319T04:16:24Z", "20240229T23:59:59", "20250101T00:00:00+05:30"] {
+        for text in
+            ["19700101T00:00:00Z", "20250319T04:16:24Z", "20240229T23:59:59", "20250101T00:00:00+05:30"]
+        {
             assert_eq!(DateTime::parse(text).unwrap().to_string(), text);
         }
         let dashed = DateTime::parse("2025-03-19T04:16:24.123Z").unwrap();
@@ -181,7 +185,14 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_date() {
-        for text in ["", "20250229T00:00:00Z", "20251301T00:00:00Z", "20250101", "20250101T25:00:00Z", "20250101T00:00:00X"] {
+        for text in [
+            "",
+            "20250229T00:00:00Z",
+            "20251301T00:00:00Z",
+            "20250101",
+            "20250101T25:00:00Z",
+            "20250101T00:00:00X",
+        ] {
             assert_eq!(DateTime::parse(text), None, "{text}");
         }
     }

@@ -59,8 +59,13 @@ fn rest(facts: &Json) -> String {
         lines.push(format!("alert {name} {}", priority.as_i64().or(priority["priority"].as_i64()).unwrap()));
     }
     for permission in self::facts("roles.json").unwrap()["permissions"].as_object().unwrap().values() {
-        let roles: Vec<&str> = permission["roles"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
-        lines.push(format!("permission {} {}", permission["name"].as_str().unwrap(), roles.join(" ")).trim_end().into());
+        let roles: Vec<&str> =
+            permission["roles"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
+        lines.push(
+            format!("permission {} {}", permission["name"].as_str().unwrap(), roles.join(" "))
+                .trim_end()
+                .into(),
+        );
     }
     for handler in self::facts("http_handlers.json").unwrap()["handlers"].as_array().unwrap() {
         let text = |key: &str| handler[key].as_str().unwrap().to_string();

@@ -30,7 +30,13 @@ fn docs() -> String {
             out += "\n| field | type | access | meaning |\n|---|---|---|---|\n";
         }
         for field in class.fields.iter().filter(|f| !f.internal_only) {
-            out += &format!("| `{}` | {} | {:?} | {} |\n", field.name, TyDisplay(field.ty), field.qualifier, field.doc);
+            out += &format!(
+                "| `{}` | {} | {:?} | {} |\n",
+                field.name,
+                TyDisplay(field.ty),
+                field.qualifier,
+                field.doc
+            );
         }
         let mut methods = schema().messages().iter().filter(|m| m.class == class.id && !m.hidden).peekable();
         if methods.peek().is_some() {

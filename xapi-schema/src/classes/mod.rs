@@ -4,12 +4,12 @@
 
 /// What a class file needs in scope.
 pub(crate) mod prelude {
+    pub use super::*;
     pub use crate::class::{ImplicitNote, no_table, table};
     pub use crate::convert::Rec;
     pub use crate::field::{dynamic_ro, rw, static_ro};
     pub use crate::method::op;
     pub use crate::{ClassId, DateTime, Default, Holds, Map, ParamInfo, Ref, RoleSet, SecretText, Value};
-    pub use super::*;
 
     pub const NOBODY: RoleSet = RoleSet::NOBODY;
     pub const POOL_ADMIN: RoleSet = RoleSet::POOL_ADMIN;
@@ -121,42 +121,51 @@ class_list! {
     RateLimit rate_limit,
 }
 
-pub use self::bond::{BondMode};
-pub use self::certificate::{CertificateType};
-pub use self::cluster::{ClusterOperation};
-pub use self::cluster_host::{ClusterHostOperation};
-pub use self::gpu_group::{AllocationAlgorithm};
-pub use self::pci::{PciDom0Access};
+pub use self::bond::BondMode;
+pub use self::certificate::CertificateType;
+pub use self::cluster::ClusterOperation;
+pub use self::cluster_host::ClusterHostOperation;
+pub use self::console::ConsoleProtocol;
+pub use self::event::EventOperation;
+pub use self::gpu_group::AllocationAlgorithm;
+pub use self::host::{
+    HostAllowedOperations, HostDisplay, HostNtpMode, HostNumaAffinityPolicy, HostSchedGran,
+    LatestSyncedUpdatesAppliedState,
+};
+pub use self::message::Cls;
+pub use self::network::{NetworkDefaultLockingMode, NetworkOperations, NetworkPurpose};
+pub use self::network_sriov::SriovConfigurationMode;
+pub use self::pci::PciDom0Access;
 pub use self::pif::{IpConfigurationMode, Ipv6ConfigurationMode, PifIgmpStatus, PrimaryAddressType};
-pub use self::pvs_proxy::{PvsProxyStatus};
-pub use self::repository::{Origin};
-pub use self::sdn_controller::{SdnControllerProtocol};
-pub use self::sm::{ImageFormatType};
-pub use self::sr::{StorageOperations};
+pub use self::pool::{
+    CertificatePurpose, HelloReturn, PoolAllowedOperations, PoolGuestSecurebootReadiness, TelemetryFrequency,
+    UpdateSyncFrequency,
+};
+pub use self::pool_patch::AfterApplyGuidance;
+pub use self::pool_update::{LivepatchStatus, UpdateAfterApplyGuidance};
+pub use self::pvs_proxy::PvsProxyStatus;
+pub use self::repository::Origin;
+pub use self::sdn_controller::SdnControllerProtocol;
+pub use self::sm::ImageFormatType;
+pub use self::sr::StorageOperations;
+pub use self::sr_stat::SrHealth;
+pub use self::task::{TaskAllowedOperations, TaskStatusType};
+pub use self::tunnel::TunnelProtocol;
 pub use self::vbd::{VbdMode, VbdOperations, VbdType};
 pub use self::vdi::{OnBoot, VdiOperations, VdiType};
-pub use self::vgpu_type::{VgpuTypeImplementation};
+pub use self::vgpu_type::VgpuTypeImplementation;
 pub use self::vif::{VifIpv4ConfigurationMode, VifIpv6ConfigurationMode, VifLockingMode, VifOperations};
-pub use self::vm::{DomainType, OnCrashBehaviour, OnNormalExit, OnSoftrebootBehavior, UpdateGuidances, UpdateStatus, VmOperations, VmPowerState, VmSecurebootCertificatesState, VmSecurebootReadiness, VmUefiMode};
+pub use self::vm::{
+    DomainType, OnCrashBehaviour, OnNormalExit, OnSoftrebootBehavior, UpdateGuidances, UpdateStatus,
+    VmOperations, VmPowerState, VmSecurebootCertificatesState, VmSecurebootReadiness, VmUefiMode,
+};
+pub use self::vm_appliance::VmApplianceOperation;
+pub use self::vm_group::PlacementPolicy;
+pub use self::vm_guest_metrics::TristateType;
 pub use self::vmpp::{VmppArchiveFrequency, VmppArchiveTargetType, VmppBackupFrequency, VmppBackupType};
 pub use self::vmss::{VmssFrequency, VmssType};
-pub use self::vm_appliance::{VmApplianceOperation};
-pub use self::vm_group::{PlacementPolicy};
-pub use self::vm_guest_metrics::{TristateType};
 pub use self::vtpm::{PersistenceBackend, VtpmOperations};
-pub use self::vusb::{VusbOperations};
-pub use self::console::{ConsoleProtocol};
-pub use self::event::{EventOperation};
-pub use self::host::{HostAllowedOperations, HostDisplay, HostNtpMode, HostNumaAffinityPolicy, HostSchedGran, LatestSyncedUpdatesAppliedState};
-pub use self::message::{Cls};
-pub use self::network::{NetworkDefaultLockingMode, NetworkOperations, NetworkPurpose};
-pub use self::network_sriov::{SriovConfigurationMode};
-pub use self::pool::{CertificatePurpose, HelloReturn, PoolAllowedOperations, PoolGuestSecurebootReadiness, TelemetryFrequency, UpdateSyncFrequency};
-pub use self::pool_patch::{AfterApplyGuidance};
-pub use self::pool_update::{LivepatchStatus, UpdateAfterApplyGuidance};
-pub use self::sr_stat::{SrHealth};
-pub use self::task::{TaskAllowedOperations, TaskStatusType};
-pub use self::tunnel::{TunnelProtocol};
+pub use self::vusb::VusbOperations;
 
 /// Every enumeration, by name.
 pub static ENUMS: [&crate::EnumDef; 75] = [
@@ -277,4 +286,82 @@ pub static RELEASES: &[(&str, (i64, i64), &str, &str)] = &[
 ];
 
 /// Numbered releases of the toolstack, ascending; all come after the named ones.
-pub static NUMBERED_RELEASES: &[&str] = &["1.250.0", "1.257.0", "1.271.0", "1.290.0", "1.294.0", "1.295.0", "1.297.0", "1.298.0", "1.301.0", "1.303.0", "1.304.0", "1.307.0", "1.313.0", "1.318.0", "1.320.0", "1.329.0", "21.2.0", "21.3.0", "21.4.0", "22.5.0", "22.12.0", "22.16.0", "22.19.0", "22.20.0", "22.26.0", "22.27.0", "22.33.0", "22.37.0", "23.1.0", "23.9.0", "23.14.0", "23.18.0", "23.24.0", "23.25.0", "23.27.0", "23.30.0", "24.0.0", "24.3.0", "24.10.0", "24.14.0", "24.15.0", "24.17.0", "24.19.0", "24.19.1", "24.20.0", "24.23.0", "24.28.0", "24.31.0", "24.35.0", "24.37.0", "24.40.0", "25.2.0", "25.6.0", "25.7.0", "25.8.0", "25.13.0", "25.15.0", "25.16.0", "25.17.0", "25.21.0", "25.22.0", "25.24.0", "25.27.0", "25.31.0", "25.34.0", "25.38.0-next", "26.0.0", "26.1.0", "26.2.0", "26.6.0", "26.13.0", "26.14.0", "26.15.0", "26.16.0", "26.16.1", "26.16.1-next", "26.17.0"];
+pub static NUMBERED_RELEASES: &[&str] = &[
+    "1.250.0",
+    "1.257.0",
+    "1.271.0",
+    "1.290.0",
+    "1.294.0",
+    "1.295.0",
+    "1.297.0",
+    "1.298.0",
+    "1.301.0",
+    "1.303.0",
+    "1.304.0",
+    "1.307.0",
+    "1.313.0",
+    "1.318.0",
+    "1.320.0",
+    "1.329.0",
+    "21.2.0",
+    "21.3.0",
+    "21.4.0",
+    "22.5.0",
+    "22.12.0",
+    "22.16.0",
+    "22.19.0",
+    "22.20.0",
+    "22.26.0",
+    "22.27.0",
+    "22.33.0",
+    "22.37.0",
+    "23.1.0",
+    "23.9.0",
+    "23.14.0",
+    "23.18.0",
+    "23.24.0",
+    "23.25.0",
+    "23.27.0",
+    "23.30.0",
+    "24.0.0",
+    "24.3.0",
+    "24.10.0",
+    "24.14.0",
+    "24.15.0",
+    "24.17.0",
+    "24.19.0",
+    "24.19.1",
+    "24.20.0",
+    "24.23.0",
+    "24.28.0",
+    "24.31.0",
+    "24.35.0",
+    "24.37.0",
+    "24.40.0",
+    "25.2.0",
+    "25.6.0",
+    "25.7.0",
+    "25.8.0",
+    "25.13.0",
+    "25.15.0",
+    "25.16.0",
+    "25.17.0",
+    "25.21.0",
+    "25.22.0",
+    "25.24.0",
+    "25.27.0",
+    "25.31.0",
+    "25.34.0",
+    "25.38.0-next",
+    "26.0.0",
+    "26.1.0",
+    "26.2.0",
+    "26.6.0",
+    "26.13.0",
+    "26.14.0",
+    "26.15.0",
+    "26.16.0",
+    "26.16.1",
+    "26.16.1-next",
+    "26.17.0",
+];

@@ -1,1 +1,29 @@
-//! What each message does
+//! What each message does.
+//!
+//! Takes a call that some transport has read, checks it (arguments, session, role), and answers it from
+//! the tables or with a registered function, which works on the store and the backends' traits.
+//!
+//! Never here: sockets, processes, wire text, and the wall clock other than through [`Clock`].
+
+pub mod audit;
+mod auto;
+mod clock;
+mod cx;
+mod dispatch;
+pub mod event;
+pub mod filter;
+pub mod first_boot;
+mod handlers;
+mod peer;
+mod registry;
+pub mod role;
+pub mod session;
+pub mod task;
+mod xapi;
+
+pub use clock::{Clock, SystemClock};
+pub use cx::Cx;
+pub use dispatch::CallInfo;
+pub use peer::Peer;
+pub use registry::{BoxFuture, Registry};
+pub use xapi::{Settings, Xapi};

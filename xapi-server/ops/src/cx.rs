@@ -1,0 +1,74 @@
+//! [`Cx`]: the context one call runs in.
+
+use std::sync::Arc;
+
+use xapi_schema::{Host, Ref, Result, Task, classes::task};
+use xapi_store::{Snapshot, Tx};
+
+use crate::{Clock, Xapi, session::Session, task::Running};
+
+/// Who calls, under which task, and everything the operation can reach. Cheap to clone.
+#[derive(Clone)]
+pub struct Cx {
+    /// The toolstack.
+    pub xapi: Arc<Xapi>,
+    /// Who calls.
+    pub session: Arc<Session>,
+    /// The task this call runs under.
+    pub task: Arc<Running>,
+}
+
+impl Cx {
+    /// The newest state of all objects.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.xapi.store.snapshot()
+    }
+
+    /// Changes objects; durable on return. The closure may fail and then nothing has changed.
+    ///
+    /// # Errors
+    /// What the closure answers, or a failure of the disk.
+    pub async fn commit<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.xapi.store.commit(change).await
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.xapi.clock
+    }
+
+    /// This host.
+    pub fn host(&self) -> &Ref<Host> {
+        &self.xapi.host
+    }
+
+    /// Reports how much of the work is done, 0 to 1.
+    pub async fn progress(&self, done: f64) {
+        if let Some(reference) = self.task.reference().cloned() {
+            let done = done.clamp(0.0, 1.0);
+            // A task that somebody destroyed meanwhile has nobody to report to.
+            let _ = self.commit(move |tx| tx.set(&reference, task::progress, done)).await;
+        }
+    }
+
+    /// Fails when somebody asked for this task to stop; called between the steps of long work.
+    ///
+    /// # Errors
+    /// TASK_CANCELLED [task].
+    pub fn check_cancelled(&self) -> Result<()> {
+        self.task.check_cancelled()
+    }
+
+    /// The reference `current_operations` of objects carry for this call.
+    pub fn task_key(&self) -> arcstr::ArcStr {
+        self.task.key()
+    }
+
+    /// The task record of this call, when it has one.
+    pub fn task_ref(&self) -> Option<&Ref<Task>> {
+        self.task.reference()
+    }
+}

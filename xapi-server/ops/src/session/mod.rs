@@ -1,0 +1,90 @@
+//! Sessions: who is logged in, with which rights.
+//!
+//! The record every client sees lives in the store (volatile); rights live here beside it, so that a
+//! check costs one map look-up. A session is valid exactly while its record exists.
+
+mod guard;
+mod login;
+pub mod methods;
+mod rights;
+
+pub use guard::{Backoff, Principal};
+pub use login::{close, Grant, LoginRequest, PasswordCheck, Refusal, login, open_local, open_pool, parse_pool_secret};
+pub use rights::{check, replaced_field};
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, RwLock},
+};
+
+use xapi_schema::{NULL_REF, Ref, RoleSet, classes};
+
+/// What is known of a logged-in caller.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The reference the client sends; a secret.
+    pub reference: Ref<classes::Session>,
+    /// Passes every check.
+    pub superuser: bool,
+    /// A member of the pool speaks.
+    pub pool: bool,
+    /// Roles of the subject; empty for superusers, who need none.
+    pub roles: RoleSet,
+    /// Login name.
+    pub user: String,
+    /// Free text the client gave.
+    pub originator: String,
+    /// Subject identifier, empty for local users.
+    pub sid: String,
+}
+
+impl Session {
+    /// The toolstack itself.
+    pub fn internal() -> Arc<Session> {
+        Arc::new(Session {
+            reference: Ref::new(NULL_REF),
+            superuser: true,
+            pool: true,
+            roles: RoleSet::NOBODY,
+            user: String::new(),
+            originator: "xapi".into(),
+            sid: String::new(),
+        })
+    }
+
+    /// A short name of this session for logs that can't be used to act as it.
+    pub fn track_id(&self) -> String {
+        use md5::{Digest, Md5};
+        let digest = Md5::digest(self.reference.as_str().as_bytes());
+        uuid::Uuid::from_bytes(digest.into()).simple().to_string()
+    }
+}
+
+/// All logged-in callers by reference.
+#[derive(Default)]
+pub struct Sessions {
+    open: RwLock<HashMap<arcstr::ArcStr, Arc<Session>>>,
+    /// Failed logins.
+    pub backoff: Backoff,
+}
+
+impl Sessions {
+    /// The session of a reference.
+    pub fn get(&self, reference: &str) -> Option<Arc<Session>> {
+        self.open.read().unwrap_or_else(|e| e.into_inner()).get(reference).cloned()
+    }
+
+    fn insert(&self, session: Arc<Session>) {
+        let mut open = self.open.write().unwrap_or_else(|e| e.into_inner());
+        open.insert(session.reference.text().clone(), session);
+    }
+
+    fn remove(&self, reference: &str) -> Option<Arc<Session>> {
+        self.open.write().unwrap_or_else(|e| e.into_inner()).remove(reference)
+    }
+
+    /// Every open session.
+    pub fn all(&self) -> Vec<Arc<Session>> {
+        self.open.read().unwrap_or_else(|e| e.into_inner()).values().cloned().collect()
+    }
+}
