@@ -1,0 +1,116 @@
+//! The journal of one host: an SQLite file, write-ahead log, flushed at every commit.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use xapi_schema::Class;
+
+use crate::journal::{Batch, Journal, JournalError, Loaded, StoredRow};
+
+/// Layout of the file; raised when an older version could no longer read it.
+const FORMAT: i64 = 1;
+
+/// An open journal file.
+pub struct SqliteJournal {
+    db: Connection,
+}
+
+fn storage(error: rusqlite::Error) -> JournalError {
+    JournalError::Storage(error.to_string())
+}
+
+impl SqliteJournal {
+    /// Opens or makes the file.
+    ///
+    /// # Errors
+    /// [`JournalError::Newer`] for a file of a later version, [`JournalError::Damaged`] when SQLite finds
+    /// it inconsistent, [`JournalError::Storage`] for everything else.
+    pub fn open(path: &Path) -> Result<SqliteJournal, JournalError> {
+        let db = Connection::open(path).map_err(storage)?;
+        SqliteJournal::on(db)
+    }
+
+    /// Takes over an open connection.
+    ///
+    /// # Errors
+    /// As [`SqliteJournal::open`].
+    pub fn on(db: Connection) -> Result<SqliteJournal, JournalError> {
+        db.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+             PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY;",
+        )
+        .map_err(storage)?;
+        let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(storage)?;
+        if found > FORMAT {
+            return Err(JournalError::Newer { found, known: FORMAT });
+        }
+        let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(storage)?;
+        if verdict != "ok" {
+            return Err(JournalError::Damaged(verdict));
+        }
+        db.execute_batch(&format!(
+            "BEGIN IMMEDIATE;
+             CREATE TABLE IF NOT EXISTS object (
+                 serial INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT NOT NULL UNIQUE, class TEXT NOT NULL,
+                 generation INTEGER NOT NULL, body TEXT NOT NULL);
+             CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+             PRAGMA user_version = {FORMAT};
+             COMMIT;"
+        ))
+        .map_err(storage)?;
+        Ok(SqliteJournal { db })
+    }
+
+    fn meta(&self, key: &str) -> Result<u64, JournalError> {
+        let found =
+            self.db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get::<_, i64>(0));
+        Ok(found.optional().map_err(storage)?.unwrap_or(0) as u64)
+    }
+}
+
+impl Journal for SqliteJournal {
+    fn load(&mut self) -> Result<Loaded, JournalError> {
+        let mut select =
+            self.db.prepare("SELECT class, ref, body FROM object ORDER BY serial").map_err(storage)?;
+        let rows = select
+            .query_map([], |row| {
+                Ok(StoredRow { class: row.get(0)?, reference: row.get(1)?, body: row.get(2)? })
+            })
+            .and_then(Iterator::collect)
+            .map_err(storage)?;
+        Ok(Loaded { rows, reserved: self.meta("reserved")?, epoch: self.meta("epoch")? })
+    }
+
+    fn append(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        let write = |db: &mut Connection| -> rusqlite::Result<()> {
+            let tx = db.transaction()?;
+            {
+                let mut put = tx.prepare_cached(
+                    "INSERT INTO object (ref, class, generation, body) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (ref) DO UPDATE SET generation = excluded.generation, body = excluded.body",
+                )?;
+                let mut drop = tx.prepare_cached("DELETE FROM object WHERE ref = ?1")?;
+                for change in &batch.changes {
+                    let reference = change.reference.as_str();
+                    match &change.body {
+                        Some(body) => {
+                            let class = Class::of(change.class).name;
+                            put.execute(params![reference, class, batch.generation as i64, body])?;
+                        }
+                        None => {
+                            drop.execute([reference])?;
+                        }
+                    }
+                }
+            }
+            tx.commit()
+        };
+        write(&mut self.db).map_err(storage)
+    }
+
+    fn reserve(&mut self, generation: u64) -> Result<(), JournalError> {
+        let put = "INSERT INTO meta (key, value) VALUES ('reserved', ?1)
+                   ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        self.db.execute(put, [generation as i64]).map(|_| ()).map_err(storage)
+    }
+}
