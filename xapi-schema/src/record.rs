@@ -101,7 +101,7 @@ impl Record {
     }
 
     /// The fields `get_record` sends, with their values, in order.
-    pub fn wire_members(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+    pub fn wire_members(&self) -> impl Iterator<Item = (&str, &Value)> {
         let fields = self.class.fields;
         fields
             .iter()

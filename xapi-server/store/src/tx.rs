@@ -15,6 +15,9 @@ use crate::{
     table::{Row, Table},
 };
 
+/// Objects whose stored form changed.
+pub(crate) type Dirty = BTreeSet<(ClassId, ArcStr)>;
+
 /// A change under way. Nothing is seen by others until it is committed whole.
 pub struct Tx {
     tables: Vec<Arc<Table>>,
@@ -22,7 +25,7 @@ pub struct Tx {
     floor: u64,
     next_serial: u64,
     changed: bool,
-    dirty: BTreeSet<(ClassId, ArcStr)>,
+    dirty: Dirty,
 }
 
 impl Read for Tx {
@@ -43,8 +46,9 @@ impl Tx {
         }
     }
 
-    /// The state after this change and what of it has to be written, or `None` when nothing changed.
-    pub(crate) fn finish(self) -> Option<(Snapshot, u64, BTreeSet<(ClassId, ArcStr)>)> {
+    /// The state after this change, the next serial and what has to be written; `None` when nothing
+    /// changed.
+    pub(crate) fn finish(self) -> Option<(Snapshot, u64, Dirty)> {
         let snapshot = Snapshot { generation: self.base + 1, floor: self.floor, tables: self.tables };
         self.changed.then_some((snapshot, self.next_serial, self.dirty))
     }

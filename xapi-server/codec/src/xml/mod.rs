@@ -1,0 +1,8 @@
+//! XML-RPC as XenAPI speaks it: integers as bare text, success and failure in one struct.
+
+mod read;
+mod write;
+
+pub use read::{read_call, read_response, read_value};
+pub(crate) use write::float_text;
+pub use write::{value_text, write_call, write_response};
