@@ -75,14 +75,20 @@ fn read(source: &impl Source, message: &Message, args: &[Value]) -> Result<Value
             Some(reference) => Ok(Value::Str(reference)),
             None => Err(errors::UUID_INVALID.with([name, text(args, 0)])),
         },
-        Kind::GetByNameLabel => Ok(Value::set(source.find_name(class, text(args, 0)).into_iter().map(Value::Str))),
-        Kind::GetAll => Ok(Value::set(source.each(class).map(|(reference, _)| Value::Str(reference.clone())))),
-        Kind::GetAllRecords => Ok(records(source.each(class))),
-        Kind::GetAllWhere => {
-            Ok(Value::set(matching(source, class, text(args, 0))?.into_iter().map(|(r, _)| Value::Str(r.clone()))))
+        Kind::GetByNameLabel => {
+            Ok(Value::set(source.find_name(class, text(args, 0)).into_iter().map(Value::Str)))
         }
+        Kind::GetAll => {
+            Ok(Value::set(source.each(class).map(|(reference, _)| Value::Str(reference.clone()))))
+        }
+        Kind::GetAllRecords => Ok(records(source.each(class))),
+        Kind::GetAllWhere => Ok(Value::set(
+            matching(source, class, text(args, 0))?.into_iter().map(|(r, _)| Value::Str(r.clone())),
+        )),
         Kind::GetAllRecordsWhere => Ok(records(matching(source, class, text(args, 0))?.into_iter())),
-        other => Err(xapi_schema::Failure::internal(format!("{} ({other:?}) is not read by rule", message.name))),
+        other => {
+            Err(xapi_schema::Failure::internal(format!("{} ({other:?}) is not read by rule", message.name)))
+        }
     }
 }
 

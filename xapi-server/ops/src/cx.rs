@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use xapi_schema::{Host, Ref, Result, Task, classes::task};
+use xapi_schema::{
+    Ref, Result,
+    classes::{Host, Task, task},
+};
 use xapi_store::{Snapshot, Tx};
 
 use crate::{Clock, Xapi, session::Session, task::Running};

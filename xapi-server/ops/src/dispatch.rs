@@ -52,10 +52,11 @@ impl Xapi {
         if let Some(answer) = system_call(method, &args) {
             return answer;
         }
-        let (mode, name) = match method.strip_prefix("Async.").or_else(|| method.strip_prefix("InternalAsync.")) {
-            Some(name) => (Mode::Async, name),
-            None => (Mode::Direct, method),
-        };
+        let (mode, name) =
+            match method.strip_prefix("Async.").or_else(|| method.strip_prefix("InternalAsync.")) {
+                Some(name) => (Mode::Async, name),
+                None => (Mode::Direct, method),
+            };
         let found = match mode {
             Mode::Direct => schema().message_or_alias(name),
             Mode::Async => schema().message(name),
@@ -69,7 +70,8 @@ impl Xapi {
         }
         let args = complete(message, args)?;
         let (session, args) = if message.session {
-            let (first, rest) = args.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
+            let (first, rest) =
+                args.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
             (Some(self.session_of(first)?), rest.to_vec())
         } else {
             (None, args)
@@ -85,7 +87,9 @@ impl Xapi {
             Some(Value::Str(reference)) => {
                 self.sessions.get(reference).ok_or_else(|| errors::SESSION_INVALID.with([reference.as_str()]))
             }
-            Some(other) => Err(Failure::internal(format!("expected a session reference, got {}", other.shape()))),
+            Some(other) => {
+                Err(Failure::internal(format!("expected a session reference, got {}", other.shape())))
+            }
             None => Err(errors::SESSION_INVALID.with([""])),
         }
     }
@@ -108,8 +112,11 @@ impl Xapi {
             }
             session::check(session, message, &args, || self.replaced_map(message, &args))?;
         }
-        let args: Vec<Value> =
-            args.iter().zip(&message.params).map(|(value, param)| coerce(value, param.ty)).collect::<Result<_>>()?;
+        let args: Vec<Value> = args
+            .iter()
+            .zip(&message.params)
+            .map(|(value, param)| coerce(value, param.ty))
+            .collect::<Result<_>>()?;
         let Some(session) = session else {
             let opened = session::methods::log_in(self, &info.peer, message.short_name(), &args).await?;
             return Ok(Value::Str(opened.text().clone()));
@@ -145,7 +152,8 @@ impl Xapi {
         if !wants_record {
             return Ok(Running::without_record(&message.name));
         }
-        let label = if mode == Mode::Async { format!("Async.{}", message.name) } else { message.name.clone() };
+        let label =
+            if mode == Mode::Async { format!("Async.{}", message.name) } else { message.name.clone() };
         let new = NewTask {
             label,
             subtask_of: info.subtask_of.clone(),
@@ -184,7 +192,9 @@ async fn run(cx: &Cx, message: &'static Message, args: Vec<Value>) -> Result<Val
 /// The calls that belong to no class.
 fn system_call(method: &str, args: &[Value]) -> Option<Result<Value>> {
     match method {
-        "system.listMethods" => Some(Ok(Value::set(schema().messages().iter().map(|m| Value::str(m.name.as_str()))))),
+        "system.listMethods" => {
+            Some(Ok(Value::set(schema().messages().iter().map(|m| Value::str(m.name.as_str())))))
+        }
         _ if method.starts_with("system.isAlive:") => Some(match args.first() {
             Some(first) => Ok(first.clone()),
             None => Err(errors::MESSAGE_PARAMETER_COUNT_MISMATCH.with([method, "1", "0"])),

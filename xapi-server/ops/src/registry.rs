@@ -77,7 +77,8 @@ impl Registry {
                     Box::pin(async move { Ok(running.await?.into_value()) })
                 }
                 None => {
-                    let failure = Failure::internal(format!("{shown}: arguments do not have their declared types"));
+                    let failure =
+                        Failure::internal(format!("{shown}: arguments do not have their declared types"));
                     Box::pin(async move { Err(failure) })
                 }
             }),
@@ -124,7 +125,8 @@ impl Registry {
             Arc::new(move |cx, values| match values.first().and_then(T::from_value) {
                 Some(argument) => Box::pin(answer(cx, argument)),
                 None => {
-                    let failure = Failure::internal(format!("{shown}: argument does not have its declared type"));
+                    let failure =
+                        Failure::internal(format!("{shown}: argument does not have its declared type"));
                     Box::pin(async move { Err(failure) })
                 }
             }),
@@ -132,8 +134,11 @@ impl Registry {
     }
 
     /// Answers a setter that exists by rule and needs code of its own, by name.
-    pub fn on_setter<C, T, Fut>(&mut self, name: &str, set: impl Fn(Cx, Ref<C>, T) -> Fut + Send + Sync + 'static)
-    where
+    pub fn on_setter<C, T, Fut>(
+        &mut self,
+        name: &str,
+        set: impl Fn(Cx, Ref<C>, T) -> Fut + Send + Sync + 'static,
+    ) where
         C: ClassTag,
         T: FromValue,
         Fut: Future<Output = Result<()>> + Send + 'static,
@@ -152,7 +157,8 @@ impl Registry {
                         Box::pin(async move { Ok(running.await?.into_value()) })
                     }
                     None => {
-                        let failure = Failure::internal(format!("{shown}: arguments do not have their declared types"));
+                        let failure =
+                            Failure::internal(format!("{shown}: arguments do not have their declared types"));
                         Box::pin(async move { Err(failure) })
                     }
                 }

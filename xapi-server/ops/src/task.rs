@@ -14,8 +14,8 @@ use std::{
 use arcstr::ArcStr;
 use tokio::sync::Notify;
 use xapi_schema::{
-    DateTime, Failure, Map, Ref, Result, Task, Value,
-    classes::{self, TaskAllowedOperations, TaskStatusType, task},
+    DateTime, Failure, Map, Ref, Result, Value,
+    classes::{self, Task, TaskAllowedOperations, TaskStatusType, task},
     errors,
 };
 use xapi_store::{Read, Tx};
@@ -47,7 +47,12 @@ impl Running {
 
     fn with_record(reference: Ref<Task>) -> Arc<Running> {
         let key = reference.text().clone();
-        Arc::new(Running { reference: Some(reference), key, cancelled: AtomicBool::new(false), wake: Notify::new() })
+        Arc::new(Running {
+            reference: Some(reference),
+            key,
+            cancelled: AtomicBool::new(false),
+            wake: Notify::new(),
+        })
     }
 
     /// The record, when there is one.
@@ -135,7 +140,10 @@ fn create(tx: &mut Tx, new: &NewTask, host: &str, now: DateTime) -> Result<Ref<T
         ("backtrace", Value::str("()")),
         ("subtask_of", Value::str(new.subtask_of.as_deref().unwrap_or("OpaqueRef:NULL"))),
         ("session", Value::str(new.session.as_deref().unwrap_or("OpaqueRef:NULL"))),
-        ("other_config", Value::map(new.other_config.iter().map(|(k, v)| (k.as_str(), Value::str(v.as_str()))))),
+        (
+            "other_config",
+            Value::map(new.other_config.iter().map(|(k, v)| (k.as_str(), Value::str(v.as_str())))),
+        ),
     ]);
     tx.create_value(classes::ClassId::Task, None, &members).map(Ref::new)
 }
@@ -185,7 +193,11 @@ fn complete(tx: &mut Tx, reference: &Ref<Task>, outcome: &Result<Value>, now: Da
     match outcome {
         Ok(value) => {
             let void = *value == Value::EMPTY;
-            tx.set(reference, task::result, if void { String::new() } else { xapi_codec::xml::value_text(value) })?;
+            tx.set(
+                reference,
+                task::result,
+                if void { String::new() } else { xapi_codec::xml::value_text(value) },
+            )?;
             tx.set(reference, task::status, TaskStatusType::Success)
         }
         Err(failure) => {
@@ -201,7 +213,10 @@ fn complete(tx: &mut Tx, reference: &Ref<Task>, outcome: &Result<Value>, now: Da
 pub async fn discard(xapi: &Arc<Xapi>, running: &Running) {
     xapi.tasks.lock().remove(&running.key());
     if let Some(reference) = running.reference().cloned() {
-        let _ = xapi.store.commit(move |tx| if tx.exists(&reference) { tx.destroy(&reference) } else { Ok(()) }).await;
+        let _ = xapi
+            .store
+            .commit(move |tx| if tx.exists(&reference) { tx.destroy(&reference) } else { Ok(()) })
+            .await;
     }
 }
 
@@ -214,7 +229,6 @@ pub fn register(on: &mut Registry) {
     on.on(task::call::set_progress, set_progress);
     on.on(task::call::set_result, set_result);
     on.on(task::call::set_error_info, set_error_info);
-    on.on(task::call::set_resident_on, set_resident_on);
     on.on(task::call::set_other_config, set_other_config);
     on.on(task::call::add_to_other_config, add_to_other_config);
     on.on(task::call::remove_from_other_config, remove_from_other_config);
@@ -225,7 +239,8 @@ fn assert_own(cx: &Cx, reference: &Ref<Task>) -> Result<()> {
     let snapshot = cx.snapshot();
     let owner = snapshot.get(reference, task::session)?;
     let any = xapi_schema::RoleSet::POOL_OP;
-    let allowed = cx.session.superuser || cx.session.pool || cx.session.roles.iter().any(|role| any.contains(role));
+    let allowed =
+        cx.session.superuser || cx.session.pool || cx.session.roles.iter().any(|role| any.contains(role));
     let own_user = || {
         let user = snapshot.get(&owner, classes::session::auth_user_sid);
         user.is_ok_and(|sid| !sid.is_empty() && sid == cx.session.sid)
@@ -293,11 +308,6 @@ async fn set_error_info(cx: Cx, this: Ref<Task>, info: Vec<String>) -> Result<()
     cx.commit(move |tx| tx.set(&this, task::error_info, info)).await
 }
 
-/// A plain setter that the facts list as hand-written; pool sessions only.
-async fn set_resident_on(cx: Cx, this: Ref<Task>, host: Ref<classes::Host>) -> Result<()> {
-    cx.commit(move |tx| tx.set(&this, task::resident_on, host)).await
-}
-
 async fn set_other_config(cx: Cx, this: Ref<Task>, value: Map<String, String>) -> Result<()> {
     assert_own(&cx, &this)?;
     cx.commit(move |tx| tx.set(&this, task::other_config, value)).await
@@ -345,7 +355,9 @@ pub async fn collect(xapi: &Arc<Xapi>) {
     finished.sort();
     let surplus = snapshot.count(classes::ClassId::Task).saturating_sub(MOST);
     let expired = finished.into_iter().enumerate();
-    old.extend(expired.filter(|(at, (end, _))| *at < surplus || now - end > KEEP_FINISHED).map(|(_, (_, r))| r));
+    old.extend(
+        expired.filter(|(at, (end, _))| *at < surplus || now - end > KEEP_FINISHED).map(|(_, (_, r))| r),
+    );
     for reference in old {
         let _ = xapi.store.commit(move |tx| tx.destroy(&reference)).await;
     }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use xapi_backend::Backends;
-use xapi_schema::{Host, Pool, Ref, Result, classes::pool};
+use xapi_schema::{
+    Ref, Result,
+    classes::{Host, Pool, pool},
+};
 use xapi_store::{Read, Store};
 
 use crate::{
@@ -27,7 +29,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { api_version: (2, 21), pool_secret: String::new(), failed_login_delay: 0.5, plugin_dir: None }
+        Settings {
+            api_version: (2, 21),
+            pool_secret: String::new(),
+            failed_login_delay: 0.5,
+            plugin_dir: None,
+        }
     }
 }
 
@@ -35,8 +42,6 @@ impl Default for Settings {
 pub struct Xapi {
     /// Objects.
     pub store: Store,
-    /// What the toolstack stands on.
-    pub backends: Backends,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Choices of the administrator.
@@ -57,7 +62,6 @@ impl Xapi {
     /// Puts the parts together. The store must hold this host already.
     pub fn new(
         store: Store,
-        backends: Backends,
         clock: Arc<dyn Clock>,
         passwords: Arc<dyn PasswordCheck>,
         settings: Settings,
@@ -67,7 +71,6 @@ impl Xapi {
         handlers::register(&mut registry);
         Arc::new(Xapi {
             store,
-            backends,
             clock,
             settings,
             sessions: Sessions::default(),

@@ -126,7 +126,13 @@ fn report(class: ClassId, operation: &'static str, row: &Row) -> Value {
     event(class, operation, &row.reference, row.modified, Some(Value::Record(row.record.clone())))
 }
 
-fn event(class: ClassId, operation: &str, reference: &ArcStr, generation: u64, snapshot: Option<Value>) -> Value {
+fn event(
+    class: ClassId,
+    operation: &str,
+    reference: &ArcStr,
+    generation: u64,
+    snapshot: Option<Value>,
+) -> Value {
     let mut members = vec![
         ("id", Value::str(generation.to_string())),
         ("timestamp", Value::str("0.0")),

@@ -28,7 +28,8 @@ impl Token {
         if text.is_empty() {
             return Ok(Token::Beginning);
         }
-        let number = |part: &str| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse::<u64>().ok())?;
+        let number =
+            |part: &str| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse::<u64>().ok())?;
         match text.split_once(',').map(|(objects, messages)| (number(objects), number(messages))) {
             Some((Some(objects), Some(messages))) => Ok(Token::At(objects.min(messages))),
             _ => Err(errors::EVENT_FROM_TOKEN_PARSE_FAILURE.with([text])),

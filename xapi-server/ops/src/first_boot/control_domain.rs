@@ -1,8 +1,8 @@
 //! The control domain's rows: VM, VM_metrics, two consoles.
 
 use xapi_schema::{
-    ClassId, DateTime, Host, Ref, Result, Value, Vm,
-    classes::{console, host, vm},
+    ClassId, DateTime, Ref, Result, Value,
+    classes::{Host, Vm, console, host, vm},
 };
 use xapi_store::{Read, Tx};
 
@@ -17,7 +17,9 @@ pub fn establish(tx: &mut Tx, seed: &Seed, this: &Ref<Host>, now: DateTime) -> R
     tx.set(this, host::control_domain, dom0.clone())?;
     tx.set(&dom0, vm::resident_on, this.clone())?;
     let memory = seed.hardware.control_domain_memory;
-    for field in [vm::memory_static_max, vm::memory_dynamic_max, vm::memory_dynamic_min, vm::memory_static_min] {
+    for field in
+        [vm::memory_static_max, vm::memory_dynamic_max, vm::memory_dynamic_min, vm::memory_static_min]
+    {
         tx.set(&dom0, field, memory)?;
     }
     tx.set(&dom0, vm::memory_target, memory)?;
@@ -41,7 +43,10 @@ fn create(tx: &mut Tx, seed: &Seed, this: &Ref<Host>, now: DateTime) -> Result<R
     let members = Value::map([
         ("uuid", Value::str(seed.identity.control_domain_uuid.as_str())),
         ("name_label", Value::str(name)),
-        ("name_description", Value::str("The domain which manages physical devices and manages other domains")),
+        (
+            "name_description",
+            Value::str("The domain which manages physical devices and manages other domains"),
+        ),
         ("is_control_domain", Value::Bool(true)),
         ("power_state", Value::str("Running")),
         ("domid", Value::Int(0)),

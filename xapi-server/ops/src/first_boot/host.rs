@@ -1,8 +1,8 @@
 //! This host's own rows: host, host_metrics, host_cpu.
 
 use xapi_schema::{
-    ClassId, DateTime, Host, HostMetrics, Ref, Result, Value,
-    classes::{host, host_metrics},
+    ClassId, DateTime, Ref, Result, Value,
+    classes::{Host, HostMetrics, host, host_metrics},
 };
 use xapi_store::{Read, Tx};
 

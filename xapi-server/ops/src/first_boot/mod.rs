@@ -15,7 +15,7 @@ mod templates;
 pub use restrictions::{license_params, restrictions};
 pub use seed::{Hardware, Identity, Nic, Pairs, Seed, SmRow};
 
-use xapi_schema::{DateTime, Host, Ref, Result};
+use xapi_schema::{DateTime, Ref, Result, classes::Host};
 use xapi_store::Tx;
 
 /// Makes or refreshes this host and its pool; the answer is the host.

@@ -1,8 +1,8 @@
 //! Networks and PIFs of a fresh host.
 
 use xapi_schema::{
-    ClassId, Host, Network, Ref, Result, Value,
-    classes::{host, network, pif},
+    ClassId, Ref, Result, Value,
+    classes::{Host, Network, host, network, pif},
 };
 use xapi_store::{Read, Tx};
 
@@ -42,7 +42,14 @@ pub fn with_bridge(tx: &impl Read, bridge: &str) -> Result<Option<Ref<Network>>>
     Ok(None)
 }
 
-fn create(tx: &mut Tx, label: &str, text: &str, bridge: &str, mtu: i64, config: &Pairs) -> Result<Ref<Network>> {
+fn create(
+    tx: &mut Tx,
+    label: &str,
+    text: &str,
+    bridge: &str,
+    mtu: i64,
+    config: &Pairs,
+) -> Result<Ref<Network>> {
     let members = Value::map([
         ("name_label", Value::str(label)),
         ("name_description", Value::str(text)),

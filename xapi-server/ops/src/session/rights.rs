@@ -4,7 +4,7 @@
 //! lists is a permission of its own, `vm.add_to_other_config/key:folder`. Setting a whole map needs the
 //! right to every listed key it changes, so `set_` is no way around `add_to_`. Pure.
 
-use xapi_schema::{Kind, Message, Record, Result, RoleSet, Value, errors};
+use xapi_schema::{Class, Kind, Message, Record, Result, RoleSet, Value, errors};
 
 use super::Session;
 
@@ -13,22 +13,28 @@ use super::Session;
 ///
 /// # Errors
 /// RBAC_PERMISSION_DENIED [permission, who has it].
-pub fn check(session: &Session, message: &Message, args: &[Value], current: impl FnOnce() -> Option<Value>) -> Result<()> {
+pub fn check(
+    session: &Session,
+    message: &Message,
+    args: &[Value],
+    current: impl FnOnce() -> Option<Value>,
+) -> Result<()> {
     if session.superuser || session.pool {
         return Ok(());
     }
     let allowed = |roles: RoleSet| session.roles.iter().any(|role| roles.contains(role));
     let permission = message.name.to_lowercase();
-    if !message.map_keys.is_empty() {
+    let keys = map_keys(message);
+    if !keys.is_empty() {
         if let Some(key) = args.get(1).and_then(Value::as_str)
-            && let Some((listed, roles)) = listed_key(message, key)
+            && let Some((listed, roles)) = listed_key(keys, key)
         {
             return verdict(allowed(roles), format!("{permission}/key:{}", listed.to_lowercase()), roles);
         }
         if let Some(after) = args.get(1).and_then(Value::as_map) {
             verdict(allowed(message.roles), permission.clone(), message.roles)?;
             for key in changed_keys(current().as_ref(), after) {
-                if let Some((listed, roles)) = listed_key(message, &key) {
+                if let Some((listed, roles)) = listed_key(keys, &key) {
                     verdict(allowed(roles), format!("{permission}/key:{}", listed.to_lowercase()), roles)?;
                 }
             }
@@ -47,10 +53,22 @@ fn verdict(allowed: bool, permission: String, roles: RoleSet) -> Result<()> {
     Err(errors::RBAC_PERMISSION_DENIED.with([permission, format!("roles with this permission: {who}")]))
 }
 
+type Keys = &'static [(&'static str, RoleSet)];
+
+/// The listed keys of a method; a setter answers for those of the map it replaces.
+fn map_keys(message: &Message) -> Keys {
+    let replaced = message.short_name().strip_prefix("set_");
+    let field = replaced.and_then(|name| Class::of(message.class).field(name));
+    match field {
+        Some((_, field)) if message.map_keys.is_empty() => field.map_keys,
+        _ => message.map_keys,
+    }
+}
+
 /// The listed key a text falls under; a listed key may end in `*`.
-fn listed_key(message: &Message, key: &str) -> Option<(&'static str, RoleSet)> {
+fn listed_key(keys: Keys, key: &str) -> Option<(&'static str, RoleSet)> {
     let key = key.to_lowercase();
-    message.map_keys.iter().copied().find(|(listed, _)| {
+    keys.iter().copied().find(|(listed, _)| {
         let listed = listed.to_lowercase();
         match listed.strip_suffix('*') {
             Some(prefix) => key.starts_with(prefix),
@@ -120,7 +138,10 @@ mod tests {
         let args = [Value::str("OpaqueRef:1"), map.clone()];
         let message = schema().message("VM.set_platform").unwrap();
         assert!(check(&as_role(Role::VmAdmin), message, &args, || None).is_err());
-        assert!(check(&as_role(Role::VmAdmin), message, &args, || Some(map)).is_ok(), "unchanged keys need no right");
+        assert!(
+            check(&as_role(Role::VmAdmin), message, &args, || Some(map)).is_ok(),
+            "unchanged keys need no right"
+        );
         assert!(check(&as_role(Role::PoolAdmin), message, &args, || None).is_ok());
     }
 }
