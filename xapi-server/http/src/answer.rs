@@ -1,0 +1,128 @@
+//! Answers: status, headers in the order clients were recorded to get them, body.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
+use hyper::{
+    HeaderMap, Response, StatusCode,
+    body::Frame,
+    ext::ReasonPhrase,
+    header::{HeaderName, HeaderValue},
+};
+use xapi_codec::Body;
+
+/// The body of an answer.
+pub type AnswerBody = BoxBody<Bytes, std::io::Error>;
+
+/// An answer to a request.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Headers besides length and connection.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body.
+    pub body: AnswerBody,
+    /// Length of the body when it is known.
+    pub length: Option<usize>,
+    /// The connection ends with this answer.
+    pub close: bool,
+}
+
+impl Answer {
+    /// Text of a known length.
+    pub fn text(status: u16, content_type: &str, text: impl Into<Bytes>) -> Answer {
+        let bytes: Bytes = text.into();
+        Answer {
+            status,
+            headers: vec![("content-type", content_type.to_string())],
+            length: Some(bytes.len()),
+            body: Full::new(bytes).map_err(|never| match never {}).boxed(),
+            close: false,
+        }
+    }
+
+    /// Pieces of a known length.
+    pub(crate) fn pieces(content_type: &str, body: Body) -> Answer {
+        let length = body.len();
+        let frames = body.0.into_iter().map(|piece| Ok(Frame::data(piece)));
+        let stream = StreamBody::new(Iter(frames));
+        Answer {
+            status: 200,
+            headers: vec![("content-type", content_type.to_string())],
+            body: BodyExt::boxed(stream),
+            length: Some(length),
+            close: false,
+        }
+    }
+
+    pub(crate) fn into_response(self, keep_alive: bool) -> Response<AnswerBody> {
+        let mut headers = HeaderMap::new();
+        let mut put = |name: &str, value: &str| {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+            {
+                headers.append(name, value);
+            }
+        };
+        if let Some(length) = self.length {
+            put("content-length", &length.to_string());
+        }
+        put("connection", if keep_alive && !self.close { "keep-alive" } else { "close" });
+        put("cache-control", "no-cache, no-store");
+        self.headers.iter().for_each(|(name, value)| put(name, value));
+        let mut response = Response::new(self.body);
+        *response.headers_mut() = headers;
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if let Some(reason) = reason(self.status) {
+            response.extensions_mut().insert(ReasonPhrase::from_static(reason));
+        }
+        response
+    }
+}
+
+/// A stream over ready frames.
+struct Iter<I>(I);
+
+impl<I: Iterator + Unpin> futures_core::Stream for Iter<I> {
+    type Item = I::Item;
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<I::Item>> {
+        std::task::Poll::Ready(self.0.next())
+    }
+}
+
+/// Reason phrases that differ from the usual ones.
+fn reason(status: u16) -> Option<&'static [u8]> {
+    match status {
+        401 => Some(b"Unauthorised"),
+        500 => Some(b"Internal Error"),
+        501 => Some(b"Method not implemented"),
+        _ => None,
+    }
+}
+
+/// The page for a refusal; the connection ends with it.
+pub fn page(status: u16, detail: &str) -> Answer {
+    let escape = |text: &str| {
+        let named = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&apos;")];
+        named.iter().fold(text.to_string(), |text, (c, name)| text.replace(*c, name))
+    };
+    let (title, text) = match status {
+        401 => ("401 unauthorised", "The credentials were not accepted.".to_string()),
+        403 => ("403 forbidden", "There is nothing here for you.".to_string()),
+        404 => ("404 not found", escape(detail)),
+        408 => ("408 request timeout", "The request took too long to arrive.".to_string()),
+        431 => ("431 request header fields too large", "The request's headers are too long.".to_string()),
+        501 => ("501 method not implemented", format!("{} is not supported.", escape(detail))),
+        503 => ("503 service unavailable", escape(detail)),
+        _ => (
+            "500 internal server error",
+            format!("The request could not be answered.<br/>{}", escape(detail)),
+        ),
+    };
+    let html = format!("<html><body><h1>HTTP {title}</h1>{text}</body></html>");
+    Answer { close: true, ..Answer::text(status, "text/html", html) }
+}

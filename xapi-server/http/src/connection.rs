@@ -1,0 +1,175 @@
+//! One connection: the first bytes decide between HTTP and the command line's protocol.
+
+use std::{
+    convert::Infallible,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper::{
+    HeaderMap, Request, Response, Version, body::Incoming, server::conn::http1, service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+use crate::{
+    Answer, AnswerBody, Route, Service,
+    answer::page,
+    query,
+    request::{HandlerRequest, Origin},
+    route, rpc,
+};
+
+/// A connection in either direction, with what was read ahead put back.
+pub struct Wire {
+    ahead: Vec<u8>,
+    inner: Box<dyn Duplex>,
+}
+
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+impl Wire {
+    /// Any stream.
+    pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Wire {
+        Wire { ahead: Vec::new(), inner: Box::new(stream) }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.inner).poll_read(cx, buf);
+        }
+        let take = self.ahead.len().min(buf.remaining());
+        buf.put_slice(&self.ahead[..take]);
+        self.ahead.drain(..take);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}
+
+/// Longest the first byte, and then a request's headers, may take.
+const HEADERS: Duration = Duration::from_secs(60);
+/// Longest one header line.
+const LINE: usize = 1_024;
+/// Longest all headers of a request together.
+const ALL_LINES: usize = 16_384;
+/// How the command line's requests begin.
+const CLI: &[u8] = b"POST /cli";
+
+/// Serves a connection until it ends.
+pub async fn serve<S: Service>(service: Arc<S>, origin: Origin, mut wire: Wire) -> io::Result<()> {
+    let mut first = [0u8; CLI.len()];
+    let mut have = 0;
+    while have < first.len() && first[..have] == CLI[..have] {
+        let read = tokio::time::timeout(HEADERS, wire.read(&mut first[have..])).await??;
+        if read == 0 {
+            break;
+        }
+        have += read;
+    }
+    wire.ahead = first[..have].to_vec();
+    if first == CLI {
+        service.cli(origin, wire).await;
+        return Ok(());
+    }
+    let answering = service_fn(move |request| {
+        let service = service.clone();
+        async move { Ok::<_, Infallible>(respond(&*service, origin, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS)
+        .auto_date_header(false)
+        .max_buf_size(64 * 1024)
+        .preserve_header_case(true)
+        .serve_connection(TokioIo::new(wire), answering)
+        .with_upgrades();
+    connection.await.map_err(io::Error::other)
+}
+
+fn too_long(headers: &HeaderMap) -> bool {
+    let lengths = || headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    lengths().any(|length| length > LINE) || lengths().sum::<usize>() > ALL_LINES
+}
+
+async fn respond<S: Service>(
+    service: &S,
+    origin: Origin,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    let keep_alive = keeps_alive(request.version(), request.headers());
+    answer(service, origin, request).await.into_response(keep_alive)
+}
+
+/// HTTP/1.0 ends unless asked not to, HTTP/1.1 the other way round.
+fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
+    let asked = |word: &str| {
+        headers.get("connection").and_then(|v| v.to_str().ok()).is_some_and(|v| v.eq_ignore_ascii_case(word))
+    };
+    if version == Version::HTTP_10 { asked("keep-alive") } else { !asked("close") }
+}
+
+async fn answer<S: Service>(service: &S, origin: Origin, mut request: Request<Incoming>) -> Answer {
+    if origin != Origin::LocalSocket && too_long(request.headers()) {
+        return page(431, "");
+    }
+    let method = request.method().as_str().to_string();
+    let path = match request.uri().path() {
+        "" => request.uri().authority().map_or_else(String::new, ToString::to_string),
+        path => path.to_string(),
+    };
+    match route(&method, &path) {
+        found @ (Route::Xml | Route::Json) => {
+            let (parts, body) = request.into_parts();
+            rpc::answer(service, found, origin, parts.headers, body).await
+        }
+        Route::Preflight => rpc::preflight(request.headers()),
+        Route::NoMethod => page(501, &method),
+        Route::Forbidden => page(403, ""),
+        Route::Handler(handler) => {
+            let upgrade = hyper::upgrade::on(&mut request);
+            let query = query::query(request.uri().query().unwrap_or_default());
+            let (parts, body) = request.into_parts();
+            let request = HandlerRequest {
+                origin,
+                method: parts.method,
+                path,
+                query,
+                headers: parts.headers,
+                body,
+                upgrade,
+            };
+            service.handle(handler, request).await
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Settings: flags, then a TOML file with the same keys, then what suits a fresh machine.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use serde::Deserialize;
+
+/// The XenNix toolstack daemon.
+#[derive(Debug, Default, Parser, Deserialize)]
+#[command(name = "xapi", version)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Flags {
+    /// TOML file with the same keys as these flags
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// Directory of the state; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Address to listen on in the clear, or `none`
+    #[arg(long, value_name = "ADDR")]
+    http: Option<String>,
+    /// Address to listen on over TLS, or `none`
+    #[arg(long, value_name = "ADDR")]
+    https: Option<String>,
+    /// Local socket
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// What to stand on: auto, sim or xl
+    #[arg(long, value_name = "KIND")]
+    backend: Option<String>,
+    /// File holding the root password to set
+    #[arg(long, value_name = "FILE")]
+    root_password_file: Option<PathBuf>,
+    /// Seed of a new state directory: identity, hardware, templates
+    #[arg(long, value_name = "FILE")]
+    first_boot: Option<PathBuf>,
+    /// What to log, such as `info` or `warn,audit=info`
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+/// Settings with nothing left open.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Directory of the state.
+    pub state_dir: PathBuf,
+    /// Address in the clear.
+    pub http: Option<String>,
+    /// Address over TLS.
+    pub https: Option<String>,
+    /// Local socket.
+    pub socket: Option<PathBuf>,
+    /// What it stands on.
+    pub backend: &'static str,
+    /// File holding the root password to set.
+    pub root_password_file: Option<PathBuf>,
+    /// Seed of a new state directory.
+    pub first_boot: Option<PathBuf>,
+    /// What to log.
+    pub log: String,
+}
+
+impl Config {
+    /// Flags win over the file, the file over defaults.
+    ///
+    /// # Errors
+    /// An unreadable file, an unknown key, a backend that is not there.
+    pub fn resolve(flags: Flags) -> Result<Config> {
+        let file = match &flags.config {
+            Some(path) => read(path)?,
+            None => Flags::default(),
+        };
+        let state_dir = flags.state_dir.or(file.state_dir).map_or_else(default_state_dir, Ok)?;
+        let backend = match flags.backend.or(file.backend).as_deref() {
+            None | Some("auto" | "sim") => "sim",
+            Some("xl") => bail!("the xl backend is not part of this version"),
+            Some(other) => bail!("there is no backend {other:?}: use auto, sim or xl"),
+        };
+        Ok(Config {
+            http: Some(flags.http.or(file.http).unwrap_or_else(|| "127.0.0.1:8080".into())),
+            https: Some(flags.https.or(file.https).unwrap_or_else(|| "127.0.0.1:8443".into())),
+            socket: Some(flags.socket.or(file.socket).unwrap_or_else(|| state_dir.join("xapi.sock"))),
+            root_password_file: flags.root_password_file.or(file.root_password_file),
+            first_boot: flags.first_boot.or(file.first_boot),
+            log: flags.log.or(file.log).unwrap_or_else(|| "warn".into()),
+            backend,
+            state_dir,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Flags> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    toml::from_str(&text).with_context(|| path.display().to_string())
+}
+
+/// A directory the user owns.
+fn default_state_dir() -> Result<PathBuf> {
+    if let Some(dir) = std::env::var_os("XDG_STATE_HOME") {
+        return Ok(PathBuf::from(dir).join("xennix"));
+    }
+    match std::env::var_os("HOME") {
+        Some(home) => Ok(PathBuf::from(home).join(".local/state/xennix")),
+        None => bail!("neither --state-dir nor HOME says where the state should live"),
+    }
+}

@@ -1,0 +1,118 @@
+//! `xapi`: the toolstack daemon. Reads its settings, puts the parts together, says how to reach it, serves.
+
+mod config;
+mod machine;
+mod passwords;
+mod seed;
+mod service;
+mod state;
+
+use std::{net::ToSocketAddrs, sync::Arc};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use xapi_http::{Listeners, tls::Identity};
+use xapi_ops::{Clock, Settings, SystemClock, Xapi, first_boot};
+use xapi_store::Store;
+
+use crate::{config::Config, passwords::PasswordFile, service::Api};
+
+fn main() -> Result<()> {
+    let config = Config::resolve(config::Flags::parse())?;
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(&config.log))
+        .with_writer(std::io::stderr)
+        .init();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config))
+}
+
+async fn run(config: Config) -> Result<()> {
+    let _lock = state::lock(&config.state_dir)?;
+    let seed = seed::load(&config)?;
+    let (passwords, fresh) = PasswordFile::open(&config.state_dir, config.root_password_file.as_deref())?;
+    let store = Store::open(&config.state_dir).context("the state could not be opened")?;
+    let host = {
+        let (seed, now) = (seed.clone(), SystemClock.date());
+        store.commit(move |tx| first_boot::establish(tx, &seed, now)).await.context("first boot")?
+    };
+    let settings = Settings {
+        api_version: seed.identity.api_version,
+        pool_secret: state::pool_secret(&config.state_dir)?,
+        ..Settings::default()
+    };
+    let xapi = Xapi::new(store, Arc::new(SystemClock), Arc::new(passwords), settings, host);
+    let identity = Identity::load_or_make(
+        &config.state_dir.join("xapi-ssl.pem"),
+        &seed.identity.hostname,
+        seed.identity.address.parse().ok(),
+    )?;
+    let listeners = Listeners {
+        http: address(config.http.as_deref())?,
+        https: match address(config.https.as_deref())? {
+            Some(address) => Some((address, identity.acceptor()?)),
+            None => None,
+        },
+        socket: config.socket.clone(),
+    };
+    let running = xapi_http::start(Arc::new(Api::new(xapi.clone())), listeners).await?;
+    announce(&config, &running, fresh.as_deref(), &identity);
+    let collector = tokio::spawn(collect(xapi));
+    wait_for_signal().await?;
+    collector.abort();
+    running.stop().await;
+    Ok(())
+}
+
+/// `none` switches a listener off.
+fn address(text: Option<&str>) -> Result<Option<std::net::SocketAddr>> {
+    match text {
+        None | Some("none") => Ok(None),
+        Some(text) => {
+            let mut found =
+                text.to_socket_addrs().with_context(|| format!("{text:?} is no address with a port"))?;
+            Ok(found.next())
+        }
+    }
+}
+
+fn announce(config: &Config, running: &xapi_http::Running, password: Option<&str>, identity: &Identity) {
+    println!("XenNix xapi {}", env!("CARGO_PKG_VERSION"));
+    println!("  state      {}", config.state_dir.display());
+    println!("  backend    {}", config.backend);
+    for (name, address) in [("http", running.http), ("https", running.https)] {
+        if let Some(address) = address {
+            println!("  {name:<10} {name}://{address}");
+        }
+    }
+    if let Some(socket) = &config.socket {
+        println!("  socket     {}", socket.display());
+    }
+    println!("  cert       SHA-256 {}", identity.fingerprint());
+    if let Some(password) = password {
+        println!("  root password (shown this once): {password}");
+    }
+    if let Some(http) = running.http {
+        println!("Try:");
+        println!(
+            "  curl -s http://{http}/jsonrpc -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.login_with_password\",\"params\":[\"root\",\"PASSWORD\"]}}'"
+        );
+    }
+}
+
+/// Every half minute: sessions and tasks nobody will ask about again.
+async fn collect(xapi: Arc<Xapi>) {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+        xapi_ops::session::methods::collect(&xapi).await;
+        xapi_ops::task::collect(&xapi).await;
+    }
+}
+
+async fn wait_for_signal() -> Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    Ok(())
+}
