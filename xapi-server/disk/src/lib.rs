@@ -1,0 +1,9 @@
+//! The disk image engine of XenNix: VHD, raw and qcow2 images, offline and under a running guest.
+//!
+//! It never lets another tool look at a VHD, never guesses past damage, and never acknowledges a flush before
+//! data and the metadata that reaches it are on stable storage, in the order that keeps every cut readable.
+
+pub mod error;
+pub mod vhd;
+
+pub use error::{Error, FormatError, Result};
