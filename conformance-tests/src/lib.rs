@@ -1,3 +1,5 @@
 //! Real clients and recorded answers, over the wire only: this crate links no part of the server.
 
+pub mod replay;
 pub mod server;
+pub mod wire;
