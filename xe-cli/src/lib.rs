@@ -4,3 +4,4 @@
 //! Never here: the object database, domains, storage; everything goes through API calls.
 
 pub mod protocol;
+pub mod table;
