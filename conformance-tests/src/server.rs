@@ -198,5 +198,13 @@ fn build(package: &str, name: &str) -> Result<PathBuf, String> {
         let _ = stderr.read_to_string(&mut complaint);
     }
     let status = child.wait().map_err(|e| e.to_string())?;
-    if status.success() { Ok(profile.join(name)) } else { Err(format!("{name} was not built:\n{complaint}")) }
+    if status.success() {
+        Ok(profile.join(name))
+    } else {
+        Err(format!("{name} was not built:\n{}", first_lines(&complaint)))
+    }
+}
+
+fn first_lines(text: &str) -> String {
+    text.lines().take(30).collect::<Vec<_>>().join("\n")
 }

@@ -8,7 +8,10 @@ pub mod recording;
 pub mod report;
 pub mod token;
 
-use crate::{server::Server, wire::Connection};
+use crate::{
+    server::Server,
+    wire::{Answer, Connection},
+};
 use compare::{Difference, compare};
 use names::Names;
 use recording::{Encoding, Step};
@@ -29,7 +32,7 @@ pub fn run(encoding: Encoding, server: &Server) -> Result<Report, String> {
             Some(skipped) => Outcome::NotRun(skipped.reason.clone()),
             None => {
                 let (accepted, differences): (Vec<_>, Vec<_>) =
-                    call(encoding, &mut connection, &step, &mut names)
+                    settled(encoding, &mut connection, &step, &mut names)
                         .into_iter()
                         .partition(|d| tolerated.iter().any(|t| t.covers(&step, d)));
                 if differences.is_empty() {
@@ -54,13 +57,7 @@ fn call(encoding: Encoding, connection: &mut Connection, step: &Step, names: &mu
     if answer.status != 200 {
         found.push(difference("http/status", "200", answer.status));
     }
-    let length = answer.body.len().to_string();
-    let mut headers = vec![("content-length", length.as_str())];
-    headers.extend(encoding.headers());
-    if !answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).eq(headers.iter().copied())
-    {
-        found.push(difference("http/headers", format!("{headers:?}"), format!("{:?}", answer.headers)));
-    }
+    found.extend(headers(encoding, &answer));
     match (decode::decode(encoding, &step.response), decode::decode(encoding, &answer.body)) {
         (Ok(recorded), Ok(ours)) => found.extend(compare(&recorded, &ours, names)),
         (Err(why), _) => found.push(difference("recording", "a tree", why)),
@@ -69,6 +66,21 @@ fn call(encoding: Encoding, connection: &mut Connection, step: &Step, names: &mu
         }
     }
     found
+}
+
+/// Order and values count; the spelling of names, which no client may depend on, is a difference of its own.
+fn headers(encoding: Encoding, answer: &Answer) -> Option<Difference> {
+    let length = answer.body.len().to_string();
+    let mut recorded = vec![("content-length", length.as_str())];
+    recorded.extend(encoding.headers());
+    let ours: Vec<(&str, &str)> = answer.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let same = recorded.len() == ours.len()
+        && recorded.iter().zip(&ours).all(|(a, b)| a.0.eq_ignore_ascii_case(b.0) && a.1 == b.1);
+    if !same {
+        return Some(difference("http/headers", format!("{recorded:?}"), format!("{ours:?}")));
+    }
+    let spelled = recorded.iter().zip(&ours).find(|(a, b)| a.0 != b.0)?;
+    Some(difference("http/header-case", spelled.0.0, spelled.1.0))
 }
 
 fn difference(path: &str, recorded: impl ToString, ours: impl ToString) -> Difference {
