@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn shown_texts() {
-        assert_eq!(shown("vm-power-state-to-lowercase-string", "Halted"), "halted");
+        assert_eq!(shown("vm-power-state", "Halted"), "halted");
         assert_eq!(shown("on-crash-behaviour", "rename_restart"), "Rename restart");
         assert_eq!(shown("vm-operation", "brand_new"), "brand_new");
         assert_eq!(unshown("vm-operation", "data_sources_op"), Some("data_source_op"));
