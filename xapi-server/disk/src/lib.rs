@@ -3,7 +3,13 @@
 //! It never lets another tool look at a VHD, never guesses past damage, and never acknowledges a flush before
 //! data and the metadata that reaches it are on stable storage, in the order that keeps every cut readable.
 
+pub mod chain;
+pub mod cli;
 pub mod error;
+pub mod file;
+pub mod mem;
+pub mod source;
 pub mod vhd;
+pub mod volumes;
 
 pub use error::{Error, FormatError, Result};

@@ -1,14 +1,16 @@
-//! The VHD format: pure structures ([`footer`], [`header`], [`bat`], [`bitmap`], [`batmap`], [`locator`]).
-//! Never interprets guest data.
+//! The VHD format: pure structures ([`footer`], [`header`], [`bat`], [`bitmap`], [`batmap`], [`locator`]) and what
+//! works on images with them ([`reader`]). Never interprets guest data.
 //!
 //! All integers are big endian; a *sector* is 512 bytes.
 
+pub mod audit;
 pub mod bat;
 pub mod batmap;
 pub mod bitmap;
 pub mod footer;
 pub mod header;
 pub mod locator;
+pub mod reader;
 
 /// Bytes in a sector.
 pub const SECTOR: u64 = 512;

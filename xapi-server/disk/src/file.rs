@@ -1,0 +1,146 @@
+//! Where bytes live: the [`BlockFile`] trait and plain files or block devices behind it. Never caches, never
+//! interprets a byte.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::path::Path;
+
+/// Whether an image is opened to look or to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reads only.
+    Read,
+    /// Reads and writes.
+    Write,
+}
+
+/// A file or device with positioned I/O.
+pub trait BlockFile: Send + Sync {
+    /// Fills `buf` from byte `offset`.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` when the file ends before, or the device's error.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
+
+    /// Writes `buf` at byte `offset`, growing a growable file. Durable only after [`flush`](BlockFile::flush).
+    ///
+    /// # Errors
+    /// The device's error; a fixed one refuses writes behind its end.
+    fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<()>;
+
+    /// Bytes now.
+    ///
+    /// # Errors
+    /// The device's error.
+    fn size(&self) -> io::Result<u64>;
+
+    /// Sets the length; new bytes are zero.
+    ///
+    /// # Errors
+    /// The device's error; a fixed one refuses.
+    fn set_size(&self, bytes: u64) -> io::Result<()>;
+
+    /// Returns when all writes before are on stable storage.
+    ///
+    /// # Errors
+    /// The device's error. After one, what was written is unknown.
+    fn flush(&self) -> io::Result<()>;
+
+    /// Is the size given from outside (a volume), so that writes can't grow it?
+    fn is_fixed(&self) -> bool;
+
+    /// The first byte at or behind `offset` that may hold something other than zeros, and the end of that
+    /// stretch. `None`: only zeros up to the end. Files that can't tell claim everything.
+    ///
+    /// # Errors
+    /// The device's error.
+    fn next_data(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+        let size = self.size()?;
+        Ok((offset < size).then_some((offset, size)))
+    }
+}
+
+/// A file or block device of the operating system.
+#[derive(Debug)]
+pub struct OsFile {
+    file: File,
+    fixed: bool,
+    device: bool,
+}
+
+impl OsFile {
+    /// Opens `path`. `fixed`: treat a regular file as a volume of fixed size; block devices always are.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn open(path: &Path, access: Access, fixed: bool) -> io::Result<OsFile> {
+        let file = OpenOptions::new().read(true).write(access == Access::Write).open(path)?;
+        let device = file.metadata()?.file_type().is_block_device();
+        Ok(OsFile { file, fixed: fixed || device, device })
+    }
+
+    /// Makes a new file of `bytes` zero bytes; refuses to replace one.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn create(path: &Path, bytes: u64, fixed: bool) -> io::Result<OsFile> {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+        file.set_len(bytes)?;
+        Ok(OsFile { file, fixed, device: false })
+    }
+}
+
+impl BlockFile for OsFile {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(buf, offset)
+    }
+
+    fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<()> {
+        if self.fixed && !self.device && offset.saturating_add(buf.len() as u64) > self.size()? {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.file.write_all_at(buf, offset)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        if self.device {
+            // Seeking a private handle is the only way to a device's size without an ioctl.
+            io::Seek::seek(&mut &self.file, io::SeekFrom::End(0))
+        } else {
+            Ok(self.file.metadata()?.len())
+        }
+    }
+
+    fn set_size(&self, bytes: u64) -> io::Result<()> {
+        if self.fixed { Err(io::ErrorKind::Unsupported.into()) } else { self.file.set_len(bytes) }
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn is_fixed(&self) -> bool {
+        self.fixed
+    }
+
+    fn next_data(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+        use nix::unistd::{Whence, lseek};
+        let size = self.size()?;
+        if offset >= size {
+            return Ok(None);
+        }
+        if self.device {
+            return Ok(Some((offset, size)));
+        }
+        let at = i64::try_from(offset).map_err(io::Error::other)?;
+        let start = match lseek(&self.file, at, Whence::SeekData) {
+            Ok(start) => start,
+            Err(nix::errno::Errno::ENXIO) => return Ok(None),
+            // A file system that knows no holes.
+            Err(_) => return Ok(Some((offset, size))),
+        };
+        let end = lseek(&self.file, start, Whence::SeekHole).map_or(size, |e| e.unsigned_abs());
+        Ok(Some((start.unsigned_abs(), end)))
+    }
+}
