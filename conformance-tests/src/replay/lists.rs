@@ -4,13 +4,16 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
 
-use super::{compare::Difference, recording::Step};
+use super::compare::Difference;
 use crate::server::crate_dir;
 
 /// A difference that is accepted.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tolerated {
+    /// Name of a recording; those of calls when absent.
+    #[serde(default)]
+    pub recording: Option<String>,
     /// Number of the step; any step when absent.
     #[serde(default)]
     pub step: Option<u32>,
@@ -22,8 +25,8 @@ pub struct Tolerated {
 
 impl Tolerated {
     /// Whether it speaks of this difference.
-    pub fn covers(&self, step: &Step, difference: &Difference) -> bool {
-        self.step.is_none_or(|seq| seq == step.seq)
+    pub fn covers(&self, step: u32, difference: &Difference) -> bool {
+        self.step.is_none_or(|seq| seq == step)
             && (difference.path == self.path || difference.path.ends_with(&format!("/{}", self.path)))
     }
 }
@@ -32,6 +35,9 @@ impl Tolerated {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotRun {
+    /// Name of a recording; those of calls when absent.
+    #[serde(default)]
+    pub recording: Option<String>,
     /// Number of the step.
     pub step: u32,
     /// What the recorded server lacked.
@@ -61,20 +67,29 @@ fn read<T: for<'de> Deserialize<'de>>(name: &str) -> Result<T, String> {
     toml::from_str(&text).map_err(|e| format!("{name}: {e}"))
 }
 
+/// Steps have the same numbers in the three recordings of calls, others have numbers of their own.
+fn concerns(named: Option<&str>, recording: &str) -> bool {
+    named.map_or(recording.contains("rpc"), |named| named == recording)
+}
+
 /// Accepted differences.
 ///
 /// # Errors
 /// An unreadable list.
-pub fn tolerated() -> Result<Vec<Tolerated>, String> {
-    read::<ToleratedFile>("tolerated.toml").map(|file| file.tolerated)
+pub fn tolerated(recording: &str) -> Result<Vec<Tolerated>, String> {
+    let mut list = read::<ToleratedFile>("tolerated.toml")?.tolerated;
+    list.retain(|item| concerns(item.recording.as_deref(), recording));
+    Ok(list)
 }
 
 /// Steps that can't be run.
 ///
 /// # Errors
 /// An unreadable list.
-pub fn not_run() -> Result<Vec<NotRun>, String> {
-    read::<NotRunFile>("not-run.toml").map(|file| file.not_run)
+pub fn not_run(recording: &str) -> Result<Vec<NotRun>, String> {
+    let mut list = read::<NotRunFile>("not-run.toml")?.not_run;
+    list.retain(|item| concerns(item.recording.as_deref(), recording));
+    Ok(list)
 }
 
 /// Steps that must be equal, by the name of a recording.

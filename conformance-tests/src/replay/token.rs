@@ -69,6 +69,12 @@ pub fn is_ref(text: &str) -> bool {
     matches!(tokens(text).as_slice(), [Token::Ref(_)])
 }
 
+/// All references in a text, in order.
+pub fn refs(text: &str) -> Vec<String> {
+    let found = tokens(text).into_iter();
+    found.filter_map(|token| if let Token::Ref(name) = token { Some(name) } else { None }).collect()
+}
+
 /// Replaces references and uuids a function knows another name for.
 pub fn rename(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
     PATTERN
