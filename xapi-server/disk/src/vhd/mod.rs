@@ -7,10 +7,13 @@ pub mod audit;
 pub mod bat;
 pub mod batmap;
 pub mod bitmap;
+pub mod create;
 pub mod footer;
 pub mod header;
 pub mod locator;
 pub mod reader;
+pub mod sizing;
+pub mod writer;
 
 /// Bytes in a sector.
 pub const SECTOR: u64 = 512;
