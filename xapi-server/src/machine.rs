@@ -96,3 +96,22 @@ pub fn hostname() -> String {
 pub fn kernel() -> String {
     fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_string()
 }
+
+/// The machine a simulator plays, as the seed describes it.
+pub fn simulated(seed: &xapi_ops::first_boot::Seed) -> xapi_backend::sim::Machine {
+    let info = |key: &str| seed.hardware.cpu_info.get(key).unwrap_or_default().to_string();
+    let card = |nic: &Nic| xapi_backend::sim::SimCard {
+        device: nic.device.clone(),
+        mac: nic.mac.clone(),
+        mtu: nic.mtu,
+        carrier: nic.carrier,
+        speed: nic.speed,
+    };
+    xapi_backend::sim::Machine {
+        memory: seed.hardware.memory_total,
+        cpu_vendor: info("vendor"),
+        cpu_features: info("features_hvm"),
+        cards: seed.hardware.nics.iter().map(card).collect(),
+        ..xapi_backend::sim::Machine::default()
+    }
+}

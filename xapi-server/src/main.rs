@@ -40,7 +40,12 @@ async fn run(config: Config) -> Result<()> {
         pool_secret: state::pool_secret(&config.state_dir)?,
         ..Settings::default()
     };
-    let xapi = Xapi::new(store, Arc::new(SystemClock), Arc::new(passwords), settings, host);
+    let machine = machine::simulated(&seed);
+    let (backends, _) = xapi_backend::sim::open(&config.state_dir.join("sim"), machine)
+        .context("the simulated machine could not be opened")?;
+    let xapi = Xapi::new(store, Arc::new(SystemClock), Arc::new(passwords), backends, settings, host);
+    xapi_ops::startup::run(&xapi, seed.storage_repositories).await;
+    tokio::spawn(xapi_ops::startup::watch(xapi.clone()));
     let identity = Identity::load_or_make(
         &config.state_dir.join("xapi-ssl.pem"),
         &seed.identity.hostname,

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use xapi_schema::{
     Ref, Result,
-    classes::{Host, Task, task},
+    classes::{self, Host, Task},
 };
 use xapi_store::{Snapshot, Tx};
 
-use crate::{Clock, Xapi, session::Session, task::Running};
+use crate::{
+    Clock, Xapi,
+    session::Session,
+    task::{self, Running},
+};
 
 /// Who calls, under which task, and everything the operation can reach. Cheap to clone.
 #[derive(Clone)]
@@ -53,7 +57,7 @@ impl Cx {
         if let Some(reference) = self.task.reference().cloned() {
             let done = done.clamp(0.0, 1.0);
             // A task that somebody destroyed meanwhile has nobody to report to.
-            let _ = self.commit(move |tx| tx.set(&reference, task::progress, done)).await;
+            let _ = self.commit(move |tx| tx.set(&reference, classes::task::progress, done)).await;
         }
     }
 
@@ -73,5 +77,42 @@ impl Cx {
     /// The task record of this call, when it has one.
     pub fn task_ref(&self) -> Option<&Ref<Task>> {
         self.task.reference()
+    }
+
+    /// A context for work of the toolstack's own, without a record.
+    pub fn internal(xapi: &Arc<Xapi>, name: &str) -> Cx {
+        Cx { xapi: xapi.clone(), session: Session::internal(), task: Running::without_record(name) }
+    }
+
+    /// Runs work as a part of this task with a record of its own; it is cancelled with the whole.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub async fn subtask<T, Fut>(&self, label: &str, work: impl FnOnce(Cx) -> Fut) -> Result<T>
+    where
+        Fut: Future<Output = Result<T>>,
+    {
+        self.check_cancelled()?;
+        let new = task::NewTask {
+            label: label.to_string(),
+            subtask_of: self.task_ref().map(|reference| reference.to_string()),
+            session: Some(self.session.reference.to_string()),
+            ..task::NewTask::default()
+        };
+        let running = task::begin(&self.xapi, new).await?;
+        let part = Cx { task: running.clone(), ..self.clone() };
+        let outcome = {
+            let work = work(part);
+            tokio::pin!(work);
+            tokio::select! {
+                outcome = &mut work => outcome,
+                () = self.task.cancelled() => {
+                    running.cancel();
+                    work.await
+                }
+            }
+        };
+        task::discard(&self.xapi, &running).await;
+        outcome
     }
 }

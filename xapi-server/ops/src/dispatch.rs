@@ -124,9 +124,17 @@ impl Xapi {
         let running = self.begin(info, session, mode, message).await?;
         let cx = Cx { xapi: self.clone(), session: session.clone(), task: running.clone() };
         if mode == Mode::Direct {
-            let outcome = run(&cx, message, args).await;
-            task::discard(self, &running).await;
-            return outcome;
+            if running.reference().is_none() && !message.custom_code {
+                return run(&cx, message, args).await;
+            }
+            // Work that has begun is finished even when the caller hangs up meanwhile.
+            let xapi = self.clone();
+            let work = tokio::spawn(async move {
+                let outcome = run(&cx, message, args).await;
+                task::discard(&xapi, &running).await;
+                outcome
+            });
+            return work.await.unwrap_or_else(|_| Err(task::panicked()));
         }
         let reference = running.key();
         let xapi = self.clone();

@@ -113,6 +113,23 @@ impl Registry {
         });
     }
 
+    /// Answers a method with many arguments; gets them as a map by name.
+    pub fn on_named<R, Fut>(&mut self, name: &str, answer: impl Fn(Cx, Value) -> Fut + Send + Sync + 'static)
+    where
+        R: ApiType,
+        Fut: Future<Output = Result<R>> + Send + 'static,
+    {
+        let names: Vec<_> =
+            schema().message(name).map(|m| m.params.iter().map(|p| p.name).collect()).unwrap_or_default();
+        self.add(
+            name.to_string(),
+            Arc::new(move |cx, values| {
+                let running = answer(cx, Value::map(names.iter().copied().zip(values)));
+                Box::pin(async move { Ok(running.await?.into_value()) })
+            }),
+        );
+    }
+
     /// Answers a method of one argument that exists by rule and needs code of its own, by name.
     pub fn on_rule<T, Fut>(&mut self, name: &str, answer: impl Fn(Cx, T) -> Fut + Send + Sync + 'static)
     where
@@ -184,4 +201,11 @@ impl Registry {
         });
         needs_code.filter(|m| !self.handlers.contains_key(&m.name)).map(|m| m.name.as_str()).collect()
     }
+}
+
+/// Methods that need code and have none: the list in `docs/unimplemented.txt`.
+pub fn unimplemented() -> Vec<&'static str> {
+    let mut registry = Registry::default();
+    crate::handlers::register(&mut registry);
+    registry.unimplemented()
 }

@@ -89,7 +89,7 @@ impl Running {
         }
     }
 
-    fn cancel(&self) {
+    pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
         self.wake.notify_waiters();
     }
@@ -169,6 +169,14 @@ pub async fn adopt(xapi: &Arc<Xapi>, reference: Ref<Task>) -> Result<Arc<Running
     let running = Running::with_record(reference);
     xapi.tasks.lock().insert(running.key(), running.clone());
     Ok(running)
+}
+
+/// Asks the work behind a key of `current_operations` to stop.
+pub fn interrupt(xapi: &Xapi, key: &str) {
+    let found = xapi.tasks.lock().get(key).cloned();
+    if let Some(running) = found {
+        running.cancel();
+    }
 }
 
 /// Writes how work ended.

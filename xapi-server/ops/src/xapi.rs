@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use xapi_backend::Backends;
 use xapi_schema::{
     Ref, Result,
     classes::{Host, Pool, pool},
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Choices of the administrator that operations depend on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// API version to report: (major, minor).
     pub api_version: (i64, i64),
@@ -23,18 +24,24 @@ pub struct Settings {
     pub pool_secret: String,
     /// Seconds a failed password login takes, at least.
     pub failed_login_delay: f64,
-    /// Directory of plug-ins that `host.call_plugin` may run.
-    pub plugin_dir: Option<std::path::PathBuf>,
+    /// Programs clients may call by name; none when `None`.
+    pub plugins: Option<Arc<dyn Plugins>>,
+}
+
+/// Programs of the administrator's that clients call by name.
+pub trait Plugins: Send + Sync {
+    /// Runs a function of a plug-in and answers what it printed.
+    fn call(
+        &self,
+        plugin: &str,
+        function: &str,
+        args: Vec<(String, String)>,
+    ) -> crate::BoxFuture<Result<String>>;
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings {
-            api_version: (2, 21),
-            pool_secret: String::new(),
-            failed_login_delay: 0.5,
-            plugin_dir: None,
-        }
+        Settings { api_version: (2, 21), pool_secret: String::new(), failed_login_delay: 0.5, plugins: None }
     }
 }
 
@@ -50,6 +57,10 @@ pub struct Xapi {
     pub sessions: Sessions,
     /// What is running.
     pub tasks: Tasks,
+    /// Rung whenever an operation on an object ends.
+    pub work_done: tokio::sync::Notify,
+    /// Hypervisor, storage, network, host.
+    pub backends: Backends,
     /// Who may log in.
     pub passwords: Arc<dyn PasswordCheck>,
     /// This host.
@@ -64,6 +75,7 @@ impl Xapi {
         store: Store,
         clock: Arc<dyn Clock>,
         passwords: Arc<dyn PasswordCheck>,
+        backends: Backends,
         settings: Settings,
         host: Ref<Host>,
     ) -> Arc<Xapi> {
@@ -75,6 +87,8 @@ impl Xapi {
             settings,
             sessions: Sessions::default(),
             tasks: Tasks::default(),
+            work_done: tokio::sync::Notify::new(),
+            backends,
             passwords,
             host,
             registry,

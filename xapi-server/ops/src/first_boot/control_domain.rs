@@ -25,6 +25,8 @@ pub fn establish(tx: &mut Tx, seed: &Seed, this: &Ref<Host>, now: DateTime) -> R
     tx.set(&dom0, vm::memory_target, memory)?;
     tx.set(&dom0, vm::VCPUs_max, seed.hardware.control_domain_vcpus)?;
     tx.set(&dom0, vm::VCPUs_at_startup, seed.hardware.control_domain_vcpus)?;
+    let overhead = crate::handlers::vm::overhead(tx.record(&dom0)?);
+    tx.set(&dom0, vm::memory_overhead, overhead)?;
     consoles(tx, seed, &dom0)
 }
 

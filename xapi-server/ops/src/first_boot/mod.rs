@@ -12,6 +12,7 @@ mod seed;
 mod sm;
 mod templates;
 
+pub use network::with_bridge;
 pub use restrictions::{license_params, restrictions};
 pub use seed::{Hardware, Identity, Nic, Pairs, Seed, SmRow};
 

@@ -1,7 +1,25 @@
 //! The functions behind hand-written methods, one file or folder per class.
 
+mod blob;
+mod console;
+pub mod host;
 pub mod message;
+mod network;
+pub mod pbd;
+pub mod pif;
+mod pool;
 mod role;
+mod secret;
+pub mod sr;
+mod vbd;
+mod vdi;
+mod vif;
+mod vlan;
+pub mod vm;
+mod vm_appliance;
+
+use arcstr::ArcStr;
+use xapi_schema::{Map, Value};
 
 use crate::{Registry, event, session, task};
 
@@ -12,4 +30,48 @@ pub fn register(on: &mut Registry) {
     event::register(on);
     message::register(on);
     role::register(on);
+    blob::register(on);
+    console::register(on);
+    host::register(on);
+    network::register(on);
+    pbd::register(on);
+    pif::register(on);
+    pool::register(on);
+    secret::register(on);
+    sr::register(on);
+    vbd::register(on);
+    vdi::register(on);
+    vif::register(on);
+    vlan::register(on);
+    vm::register(on);
+    vm_appliance::register(on);
+}
+
+/// The members of a constructor with some set or replaced.
+fn overlay<const N: usize>(members: &Value, pairs: [(&'static str, Value); N]) -> Value {
+    let given = members.as_map().unwrap_or_default().iter();
+    let kept = given.filter(|(key, _)| pairs.iter().all(|(name, _)| key != name)).cloned();
+    let kept: Vec<_> = kept.collect();
+    let set = pairs.into_iter().map(|(name, value)| (ArcStr::from(name), value));
+    Value::Map(kept.into_iter().chain(set).collect())
+}
+
+/// A member of a constructor as text, empty when absent.
+fn text(members: &Value, name: &str) -> String {
+    members.get(name).and_then(Value::as_str).unwrap_or_default().to_string()
+}
+
+/// A member of a constructor that is a map of texts.
+fn texts(members: &Value, name: &str) -> Map<String, String> {
+    members.get(name).and_then(xapi_schema::FromValue::from_value).unwrap_or_default()
+}
+
+/// A map of texts as backends take it.
+fn pairs(map: Map<String, String>) -> Vec<(String, String)> {
+    map.0
+}
+
+/// True for "1" and "true" in any case.
+fn truth(text: Option<&String>) -> bool {
+    text.is_some_and(|t| t == "1" || t.eq_ignore_ascii_case("true"))
 }

@@ -1,0 +1,217 @@
+//! [`Hypervisor`]: domains and their devices.
+//!
+//! A domain is named by the uuid of its VM. Nothing here decides whether an operation makes sense.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+use xapi_schema::Result;
+
+/// How a guest is virtualised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DomainKind {
+    /// Full virtualisation with an emulated machine.
+    Hvm,
+    /// Paravirtual.
+    Pv,
+    /// Paravirtual in a hardware container.
+    Pvh,
+    /// A PV guest behind a shim in a PVH container.
+    PvInPvh,
+}
+
+/// A disk or drive of a domain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Disk {
+    /// Position, 0 for the first.
+    pub position: u32,
+    /// uuid of the SR and location of the volume; `None` for an empty drive.
+    pub volume: Option<(String, String)>,
+    /// The guest may write.
+    pub writable: bool,
+    /// A CD drive.
+    pub cd: bool,
+}
+
+/// A network card of a domain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Nic {
+    /// Position, 0 for the first.
+    pub position: u32,
+    /// Hardware address.
+    pub mac: String,
+    /// Bridge it is put on.
+    pub bridge: String,
+    /// Bytes.
+    pub mtu: i64,
+}
+
+/// Everything needed to build a domain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DomainSpec {
+    /// uuid of the VM.
+    pub uuid: String,
+    /// Name for people.
+    pub name: String,
+    /// How it is virtualised.
+    pub kind: DomainKind,
+    /// Bytes it may ever use.
+    pub memory_max: i64,
+    /// Bytes it starts with.
+    pub memory_target: i64,
+    /// Processors it may ever use.
+    pub vcpus_max: i64,
+    /// Processors it starts with.
+    pub vcpus: i64,
+    /// Disks and drives.
+    pub disks: Vec<Disk>,
+    /// Network cards.
+    pub nics: Vec<Nic>,
+    /// `VM.platform`.
+    pub platform: Vec<(String, String)>,
+    /// Entries for the guest to read.
+    pub xenstore_data: Vec<(String, String)>,
+}
+
+/// What a new domain is like.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// Number of the domain.
+    pub domid: i64,
+    /// Processor vendor and features it got.
+    pub cpu_vendor: String,
+    /// Feature words in hexadecimal.
+    pub cpu_features: String,
+    /// Device names by disk position, as the guest sees them.
+    pub disks: Vec<(u32, String)>,
+}
+
+/// What a domain is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activity {
+    /// It runs.
+    Running,
+    /// It is stopped for the moment.
+    Paused,
+}
+
+/// A domain there is.
+#[derive(Debug, Clone)]
+pub struct Domain {
+    /// uuid of the VM.
+    pub uuid: String,
+    /// Number.
+    pub domid: i64,
+    /// What it is doing.
+    pub activity: Activity,
+    /// Bytes it uses.
+    pub memory: i64,
+}
+
+/// Data of the agent in a guest. Every text is the guest's own and must not be trusted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AgentData {
+    /// `VM_guest_metrics.os_version`.
+    pub os_version: Vec<(String, String)>,
+    /// `VM_guest_metrics.netbios_name`.
+    pub netbios_name: Vec<(String, String)>,
+    /// `VM_guest_metrics.PV_drivers_version`.
+    pub drivers_version: Vec<(String, String)>,
+    /// Some paravirtual frontend is connected.
+    pub drivers_detected: bool,
+    /// `VM_guest_metrics.networks`.
+    pub networks: Vec<(String, String)>,
+    /// Entries under `control`.
+    pub other: Vec<(String, String)>,
+    /// Disks can be plugged while it runs, if it says.
+    pub hotplug_vbd: Option<bool>,
+    /// Network cards can be plugged while it runs, if it says.
+    pub hotplug_vif: Option<bool>,
+}
+
+/// What a guest did by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Happened {
+    /// It powered itself off.
+    Poweroff,
+    /// It asked for a reboot.
+    Reboot,
+    /// It crashed.
+    Crash,
+    /// Its agent wrote something new.
+    Agent,
+    /// It uses this many bytes.
+    Memory(i64),
+}
+
+/// Something that happened to a domain without being asked for here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DomainEvent {
+    /// uuid of the VM.
+    pub uuid: String,
+    /// What.
+    pub what: Happened,
+}
+
+/// What a guest is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// Power off.
+    Poweroff,
+    /// Reboot; the domain is gone afterwards and must be built again.
+    Reboot,
+    /// Prepare to be suspended.
+    Suspend,
+}
+
+/// How a guest took a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// It did what it was asked.
+    Done,
+    /// It never acknowledged.
+    Ignored,
+    /// It acknowledged and did not finish in time.
+    TimedOut,
+}
+
+/// Domains and their devices.
+#[async_trait]
+pub trait Hypervisor: Send + Sync + 'static {
+    /// Builds a domain, paused.
+    async fn build(&self, spec: DomainSpec) -> Result<Started>;
+    /// Builds a domain from a memory image in a volume, paused.
+    async fn restore(&self, spec: DomainSpec, image: (String, String)) -> Result<Started>;
+    /// Writes the memory of a domain to a volume and ends it. Answers what is needed to restore it.
+    async fn save(&self, uuid: &str, image: (String, String)) -> Result<String>;
+    /// Stops a domain for the moment.
+    async fn pause(&self, uuid: &str) -> Result<()>;
+    /// Lets it go on.
+    async fn unpause(&self, uuid: &str) -> Result<()>;
+    /// Asks the guest and waits up to `seconds`.
+    async fn ask(&self, uuid: &str, request: Request, seconds: u64) -> Result<Reply>;
+    /// Ends a domain at once; one that is gone already is fine.
+    async fn destroy(&self, uuid: &str) -> Result<()>;
+    /// Moves the balloon.
+    async fn set_memory_target(&self, uuid: &str, bytes: i64) -> Result<()>;
+    /// Plugs or unplugs processors.
+    async fn set_vcpus(&self, uuid: &str, count: i64) -> Result<()>;
+    /// Plugs a disk; the answer is its device name in the guest.
+    async fn plug_disk(&self, uuid: &str, disk: Disk) -> Result<String>;
+    /// Unplugs a disk; `false` when the guest refuses.
+    async fn unplug_disk(&self, uuid: &str, position: u32, force: bool) -> Result<bool>;
+    /// Changes what is in a drive.
+    async fn change_medium(&self, uuid: &str, disk: Disk) -> Result<()>;
+    /// Plugs a network card.
+    async fn plug_nic(&self, uuid: &str, nic: Nic) -> Result<()>;
+    /// Unplugs a network card.
+    async fn unplug_nic(&self, uuid: &str, position: u32) -> Result<()>;
+    /// Writes entries for the guest to read.
+    async fn set_xenstore_data(&self, uuid: &str, data: Vec<(String, String)>) -> Result<()>;
+    /// What the agent says; `None` while nothing is known.
+    async fn agent(&self, uuid: &str) -> Result<Option<AgentData>>;
+    /// All domains but the control domain.
+    async fn domains(&self) -> Result<Vec<Domain>>;
+    /// What happens from now on.
+    fn events(&self) -> broadcast::Receiver<DomainEvent>;
+}

@@ -1,0 +1,414 @@
+//! Volumes in sparse files: a directory per SR, a file per volume, what is known of them in one JSON file.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::{FileExt, MetadataExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use nix::{
+    errno::Errno,
+    unistd::{Whence, lseek},
+};
+use serde::{Deserialize, Serialize};
+use xapi_schema::{Failure, Result, errors};
+
+use super::{Faults, state::Kept};
+use crate::storage::{NewVolume, Progress, SrConfig, SrStat, Storage, Volume, backend_failure};
+
+/// Driver types the simulated host offers.
+const KINDS: &[&str] = &["ext", "lvm", "lvmoiscsi", "lvmohba", "nfs", "smb", "file", "iso", "udev", "xfs"];
+/// Size of every simulated SR.
+const SIZE: i64 = 1 << 40;
+/// Largest volume.
+const LARGEST: i64 = 2_190_433_320_960;
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Repository {
+    kind: String,
+    attached: bool,
+    volumes: BTreeMap<String, Volume>,
+}
+
+type Table = BTreeMap<String, Repository>;
+
+pub struct Volumes {
+    dir: PathBuf,
+    table: Kept<Table>,
+    faults: Arc<Faults>,
+}
+
+impl Volumes {
+    pub fn open(dir: &Path, faults: Arc<Faults>) -> io::Result<Volumes> {
+        let table = Kept::open(&dir.join("volumes.json"))?;
+        Ok(Volumes { dir: dir.join("sr"), table, faults })
+    }
+
+    fn path(&self, sr: &str, location: &str) -> PathBuf {
+        self.dir.join(sr).join(location)
+    }
+
+    fn attached(&self, sr: &str) -> Result<Repository> {
+        match self.table.get().remove(sr) {
+            Some(known) if known.attached => Ok(known),
+            _ => Err(errors::SR_NOT_ATTACHED.with([sr])),
+        }
+    }
+
+    fn volume(&self, sr: &str, location: &str) -> Result<Volume> {
+        let mut known = self.attached(sr)?;
+        known.volumes.remove(location).ok_or_else(|| errors::VDI_MISSING.with([sr, location]))
+    }
+
+    fn keep(&self, sr: &str, volume: Volume) -> Result<Volume> {
+        self.table.change(|table| {
+            let home = table.get_mut(sr).ok_or_else(|| errors::SR_NOT_ATTACHED.with([sr]))?;
+            home.volumes.insert(volume.location.clone(), volume.clone());
+            Ok(volume)
+        })
+    }
+
+    /// With the space it takes now.
+    fn measured(&self, sr: &str, mut volume: Volume) -> Volume {
+        if let Ok(metadata) = fs::metadata(self.path(sr, &volume.location)) {
+            volume.physical_utilisation = metadata.blocks() as i64 * 512;
+        }
+        volume
+    }
+
+    fn file(&self, sr: &str, location: &str, write: bool) -> Result<File> {
+        self.volume(sr, location)?;
+        let path = self.path(sr, location);
+        OpenOptions::new().read(true).write(write).open(&path).map_err(|e| trouble(&path, &e))
+    }
+
+    /// A new volume with the content of another.
+    async fn twin(&self, sr: &str, location: &str, snapshot: bool) -> Result<Volume> {
+        let source = self.volume(sr, location)?;
+        let uuid = uuid::Uuid::new_v4().to_string();
+        let (from, to) = (self.path(sr, location), self.path(sr, &uuid));
+        blocking(move || {
+            let target = File::create(&to).map_err(|e| trouble(&to, &e))?;
+            let source = File::open(&from).map_err(|e| trouble(&from, &e))?;
+            target
+                .set_len(source.metadata().map_err(|e| trouble(&from, &e))?.len())
+                .map_err(|e| trouble(&to, &e))?;
+            copy(&source, &target, &|_| true)
+        })
+        .await?;
+        let snapshot_of = snapshot.then(|| location.to_string());
+        let twin = Volume { uuid: uuid.clone(), location: uuid, snapshot_of, ..source };
+        let twin = self.measured(sr, twin);
+        self.keep(sr, twin)
+    }
+}
+
+/// An error of the machine's own file system.
+fn trouble(path: &Path, error: &io::Error) -> Failure {
+    match error.raw_os_error() {
+        Some(code) if code == Errno::ENOSPC as i32 => {
+            backend_failure(44, "There is insufficient space", &path.display().to_string())
+        }
+        _ => backend_failure(202, "General backend error", &format!("{}: {error}", path.display())),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Failure::internal("work on a volume ended unexpectedly")),
+    }
+}
+
+/// Copies the parts of a file that hold data; holes stay holes.
+fn copy(from: &File, to: &File, progress: &(dyn Fn(f64) -> bool + Send + Sync)) -> Result<()> {
+    let wrong = |e: &io::Error| trouble(Path::new("volume"), e);
+    let length = from.metadata().map_err(|e| wrong(&e))?.len();
+    let mut buffer = vec![0; 1 << 20];
+    let mut at = 0;
+    while at < length {
+        let start = match lseek(from, at as i64, Whence::SeekData) {
+            Ok(start) => start as u64,
+            Err(Errno::ENXIO) => break,
+            Err(e) => return Err(wrong(&e.into())),
+        };
+        let end = lseek(from, start as i64, Whence::SeekHole).map_err(|e| wrong(&e.into()))? as u64;
+        at = start;
+        while at < end {
+            let wanted = buffer.len().min((end - at) as usize);
+            let got = from.read_at(&mut buffer[..wanted], at).map_err(|e| wrong(&e))?;
+            if got == 0 {
+                break;
+            }
+            to.write_all_at(&buffer[..got], at).map_err(|e| wrong(&e))?;
+            at += got as u64;
+            if !progress(at as f64 / length as f64) {
+                return Err(errors::TASK_CANCELLED.with(["OpaqueRef:NULL"]));
+            }
+        }
+    }
+    to.sync_all().map_err(|e| wrong(&e))
+}
+
+#[async_trait]
+impl Storage for Volumes {
+    fn kinds(&self) -> Vec<String> {
+        KINDS.iter().map(|kind| kind.to_string()).collect()
+    }
+
+    async fn create(&self, sr: &SrConfig, _: i64) -> Result<()> {
+        self.faults.check("create")?;
+        let home = self.dir.join(&sr.uuid);
+        fs::create_dir_all(&home).map_err(|e| trouble(&home, &e))?;
+        self.table.change(|table| {
+            table.insert(sr.uuid.clone(), Repository { kind: sr.kind.clone(), ..Repository::default() });
+            Ok(())
+        })
+    }
+
+    async fn attach(&self, sr: &SrConfig) -> Result<()> {
+        self.faults.check("attach")?;
+        let home = self.dir.join(&sr.uuid);
+        fs::create_dir_all(&home).map_err(|e| trouble(&home, &e))?;
+        self.table.change(|table| {
+            let known = table
+                .entry(sr.uuid.clone())
+                .or_insert_with(|| Repository { kind: sr.kind.clone(), ..Repository::default() });
+            known.attached = true;
+            Ok(())
+        })
+    }
+
+    async fn detach(&self, sr: &str) -> Result<()> {
+        self.faults.check("detach")?;
+        self.table.change(|table| {
+            if let Some(known) = table.get_mut(sr) {
+                known.attached = false;
+            }
+            Ok(())
+        })
+    }
+
+    async fn delete(&self, sr: &str) -> Result<()> {
+        self.faults.check("delete")?;
+        let home = self.dir.join(sr);
+        self.table.change(|table| {
+            table.remove(sr);
+            Ok(())
+        })?;
+        match fs::remove_dir_all(&home) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(trouble(&home, &e)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn stat(&self, sr: &str) -> Result<SrStat> {
+        self.faults.check("stat")?;
+        let known = self.attached(sr)?;
+        let used = known.volumes.into_values().map(|volume| self.measured(sr, volume).physical_utilisation);
+        Ok(SrStat { physical_size: SIZE, physical_utilisation: used.sum() })
+    }
+
+    async fn scan(&self, sr: &str) -> Result<Vec<Volume>> {
+        self.faults.check("scan")?;
+        let known = self.attached(sr)?;
+        Ok(known.volumes.into_values().map(|volume| self.measured(sr, volume)).collect())
+    }
+
+    async fn probe(&self, _: &str, _: &[(String, String)]) -> Result<String> {
+        self.faults.check("probe")?;
+        Ok("<?xml version=\"1.0\" ?><SRlist></SRlist>".into())
+    }
+
+    async fn create_volume(&self, sr: &str, new: NewVolume) -> Result<Volume> {
+        self.faults.check("create_volume")?;
+        self.attached(sr)?;
+        if new.virtual_size < 0 || new.virtual_size > LARGEST {
+            return Err(backend_failure(79, "VDI Invalid size", &new.virtual_size.to_string()));
+        }
+        let uuid = new.uuid.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let path = self.path(sr, &uuid);
+        let file = File::create(&path).map_err(|e| trouble(&path, &e))?;
+        file.set_len(new.virtual_size as u64).map_err(|e| trouble(&path, &e))?;
+        let volume = Volume {
+            uuid: uuid.clone(),
+            location: uuid,
+            name: new.name,
+            description: new.description,
+            virtual_size: new.virtual_size,
+            physical_utilisation: 0,
+            kind: new.kind,
+            read_only: false,
+            hidden: false,
+            snapshot_of: None,
+            sm_config: new.sm_config,
+        };
+        self.keep(sr, volume)
+    }
+
+    async fn destroy_volume(&self, sr: &str, location: &str) -> Result<()> {
+        self.faults.check("destroy_volume")?;
+        self.volume(sr, location)?;
+        self.table.change(|table| {
+            if let Some(known) = table.get_mut(sr) {
+                known.volumes.remove(location);
+            }
+            Ok(())
+        })?;
+        let path = self.path(sr, location);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(trouble(&path, &e)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn snapshot_volume(&self, sr: &str, location: &str) -> Result<Volume> {
+        self.faults.check("snapshot_volume")?;
+        self.twin(sr, location, true).await
+    }
+
+    async fn clone_volume(&self, sr: &str, location: &str) -> Result<Volume> {
+        self.faults.check("clone_volume")?;
+        self.twin(sr, location, false).await
+    }
+
+    async fn resize_volume(&self, sr: &str, location: &str, size: i64) -> Result<Volume> {
+        self.faults.check("resize_volume")?;
+        let volume = self.volume(sr, location)?;
+        if size < volume.virtual_size || size > LARGEST {
+            return Err(backend_failure(79, "VDI Invalid size", &size.to_string()));
+        }
+        let path = self.path(sr, location);
+        let file = self.file(sr, location, true)?;
+        file.set_len(size as u64).map_err(|e| trouble(&path, &e))?;
+        self.keep(sr, Volume { virtual_size: size, ..volume })
+    }
+
+    async fn revert_volume(&self, sr: &str, location: &str, snapshot: &str) -> Result<Volume> {
+        self.faults.check("revert_volume")?;
+        let source = self.volume(sr, snapshot)?;
+        let volume = self.volume(sr, location)?;
+        let (from, beside) = (self.path(sr, snapshot), self.path(sr, &format!("{location}.revert")));
+        let to = self.path(sr, location);
+        blocking(move || {
+            let (origin, target) = (
+                File::open(&from).map_err(|e| trouble(&from, &e))?,
+                File::create(&beside).map_err(|e| trouble(&beside, &e))?,
+            );
+            let length = origin.metadata().map_err(|e| trouble(&from, &e))?.len();
+            target.set_len(length).map_err(|e| trouble(&beside, &e))?;
+            copy(&origin, &target, &|_| true)?;
+            fs::rename(&beside, &to).map_err(|e| trouble(&to, &e))
+        })
+        .await?;
+        self.keep(sr, Volume { virtual_size: source.virtual_size, ..volume })
+    }
+
+    async fn copy_volume(&self, from: (&str, &str), to: (&str, &str), progress: Progress) -> Result<()> {
+        self.faults.check("copy_volume")?;
+        let (source, target) = (self.file(from.0, from.1, false)?, self.file(to.0, to.1, true)?);
+        let path = self.path(to.0, to.1);
+        blocking(move || {
+            // What the source has as a hole must be a hole in the target too.
+            let length = target.metadata().map_err(|e| trouble(&path, &e))?.len();
+            target.set_len(0).and_then(|()| target.set_len(length)).map_err(|e| trouble(&path, &e))?;
+            copy(&source, &target, &*progress)
+        })
+        .await
+    }
+
+    async fn name_volume(&self, sr: &str, location: &str, name: &str, description: &str) -> Result<()> {
+        let volume = self.volume(sr, location)?;
+        self.keep(sr, Volume { name: name.into(), description: description.into(), ..volume }).map(|_| ())
+    }
+
+    async fn stat_volume(&self, sr: &str, location: &str) -> Result<Volume> {
+        self.volume(sr, location).map(|volume| self.measured(sr, volume))
+    }
+
+    async fn read(&self, sr: &str, location: &str, offset: u64, length: usize) -> Result<Vec<u8>> {
+        self.faults.check("read")?;
+        let (file, path) = (self.file(sr, location, false)?, self.path(sr, location));
+        blocking(move || {
+            let end = file.metadata().map_err(|e| trouble(&path, &e))?.len();
+            let mut bytes = vec![0; length.min(end.saturating_sub(offset) as usize)];
+            file.read_exact_at(&mut bytes, offset).map_err(|e| trouble(&path, &e))?;
+            Ok(bytes)
+        })
+        .await
+    }
+
+    async fn write(&self, sr: &str, location: &str, offset: u64, bytes: Vec<u8>) -> Result<()> {
+        self.faults.check("write")?;
+        let (file, path) = (self.file(sr, location, true)?, self.path(sr, location));
+        let size = self.volume(sr, location)?.virtual_size as u64;
+        if offset + bytes.len() as u64 > size {
+            return Err(errors::VDI_TOO_SMALL.with([location.to_string(), size.to_string()]));
+        }
+        blocking(move || file.write_all_at(&bytes, offset).map_err(|e| trouble(&path, &e))).await
+    }
+
+    async fn flush(&self, sr: &str, location: &str) -> Result<()> {
+        self.faults.check("flush")?;
+        let (file, path) = (self.file(sr, location, true)?, self.path(sr, location));
+        blocking(move || file.sync_all().map_err(|e| trouble(&path, &e))).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> SrConfig {
+        SrConfig { uuid: "s".into(), kind: "ext".into(), device_config: vec![], sm_config: vec![] }
+    }
+
+    fn new(size: i64) -> NewVolume {
+        let empty = String::new;
+        NewVolume {
+            uuid: None,
+            name: empty(),
+            description: empty(),
+            virtual_size: size,
+            kind: "user".into(),
+            sm_config: vec![],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_keeps_what_was_written_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let volumes = Volumes::open(dir.path(), Arc::default()).unwrap();
+        volumes.create(&config(), 0).await.unwrap();
+        volumes.attach(&config()).await.unwrap();
+        let disk = volumes.create_volume("s", new(8 << 20)).await.unwrap();
+        volumes.write("s", &disk.location, 4096, b"before".to_vec()).await.unwrap();
+        let snapshot = volumes.snapshot_volume("s", &disk.location).await.unwrap();
+        volumes.write("s", &disk.location, 4096, b"after!".to_vec()).await.unwrap();
+        assert_eq!(volumes.read("s", &snapshot.location, 4096, 6).await.unwrap(), b"before");
+        volumes.revert_volume("s", &disk.location, &snapshot.location).await.unwrap();
+        assert_eq!(volumes.read("s", &disk.location, 4096, 6).await.unwrap(), b"before");
+        assert!(snapshot.physical_utilisation < 1 << 20, "holes stay holes");
+        let again = Volumes::open(dir.path(), Arc::default()).unwrap();
+        assert_eq!(again.scan("s").await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn senseless_sizes_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let volumes = Volumes::open(dir.path(), Arc::default()).unwrap();
+        volumes.create(&config(), 0).await.unwrap();
+        assert_eq!(volumes.create_volume("s", new(1)).await.unwrap_err().code, "SR_NOT_ATTACHED");
+        volumes.attach(&config()).await.unwrap();
+        for size in [-5, i64::MAX] {
+            assert_eq!(
+                volumes.create_volume("s", new(size)).await.unwrap_err().code,
+                "SR_BACKEND_FAILURE_79"
+            );
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! [`Storage`]: storage repositories and the volumes in them.
+//!
+//! An SR is named by its uuid, a volume by its location in the SR. Bytes are moved, never interpreted.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use xapi_schema::{Failure, Result};
+
+/// What a driver needs to know to reach an SR.
+#[derive(Debug, Clone)]
+pub struct SrConfig {
+    /// uuid.
+    pub uuid: String,
+    /// Driver.
+    pub kind: String,
+    /// `PBD.device_config`.
+    pub device_config: Vec<(String, String)>,
+    /// `SR.sm_config`.
+    pub sm_config: Vec<(String, String)>,
+}
+
+/// How full an SR is, bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SrStat {
+    /// All there is.
+    pub physical_size: i64,
+    /// In use.
+    pub physical_utilisation: i64,
+}
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Volume {
+    /// uuid.
+    pub uuid: String,
+    /// Name within the SR.
+    pub location: String,
+    /// Name for people.
+    pub name: String,
+    /// Longer text.
+    pub description: String,
+    /// Bytes the guest sees.
+    pub virtual_size: i64,
+    /// Bytes it takes.
+    pub physical_utilisation: i64,
+    /// Type, as in `VDI.type`.
+    pub kind: String,
+    /// Cannot be written.
+    pub read_only: bool,
+    /// Not a disk for users, only a link of a chain.
+    pub hidden: bool,
+    /// Location of the volume it was taken from, for a snapshot.
+    pub snapshot_of: Option<String>,
+    /// What the driver keeps with it.
+    pub sm_config: Vec<(String, String)>,
+}
+
+/// A volume to be made.
+#[derive(Debug, Clone)]
+pub struct NewVolume {
+    /// Fixed uuid, else a fresh one.
+    pub uuid: Option<String>,
+    /// Name for people.
+    pub name: String,
+    /// Longer text.
+    pub description: String,
+    /// Bytes; the driver may round up.
+    pub virtual_size: i64,
+    /// Type, as in `VDI.type`.
+    pub kind: String,
+    /// What the caller tells the driver.
+    pub sm_config: Vec<(String, String)>,
+}
+
+/// Told how much of a copy is done (0 to 1); `false` stops it.
+pub type Progress = Box<dyn Fn(f64) -> bool + Send + Sync>;
+
+/// Storage repositories and their volumes.
+#[async_trait]
+pub trait Storage: Send + Sync + 'static {
+    /// Driver types this host can use.
+    fn kinds(&self) -> Vec<String>;
+    /// Makes a new SR; destroys what was there.
+    async fn create(&self, sr: &SrConfig, size: i64) -> Result<()>;
+    /// Makes an SR usable on this host.
+    async fn attach(&self, sr: &SrConfig) -> Result<()>;
+    /// Lets go of an SR.
+    async fn detach(&self, sr: &str) -> Result<()>;
+    /// Destroys an SR with everything in it; it must be attached.
+    async fn delete(&self, sr: &str) -> Result<()>;
+    /// How full it is.
+    async fn stat(&self, sr: &str) -> Result<SrStat>;
+    /// What is in it.
+    async fn scan(&self, sr: &str) -> Result<Vec<Volume>>;
+    /// What could be used at a place, as XML.
+    async fn probe(&self, kind: &str, device_config: &[(String, String)]) -> Result<String>;
+    /// Makes a volume full of zeros.
+    async fn create_volume(&self, sr: &str, new: NewVolume) -> Result<Volume>;
+    /// Destroys a volume.
+    async fn destroy_volume(&self, sr: &str, location: &str) -> Result<()>;
+    /// A frozen copy of a volume as it is now.
+    async fn snapshot_volume(&self, sr: &str, location: &str) -> Result<Volume>;
+    /// A writable copy of a volume as it is now.
+    async fn clone_volume(&self, sr: &str, location: &str) -> Result<Volume>;
+    /// Makes a volume larger.
+    async fn resize_volume(&self, sr: &str, location: &str, size: i64) -> Result<Volume>;
+    /// Gives a volume the content of a snapshot.
+    async fn revert_volume(&self, sr: &str, location: &str, snapshot: &str) -> Result<Volume>;
+    /// Copies the content of a volume into another one, which must be large enough.
+    async fn copy_volume(&self, from: (&str, &str), to: (&str, &str), progress: Progress) -> Result<()>;
+    /// Renames a volume for people.
+    async fn name_volume(&self, sr: &str, location: &str, name: &str, description: &str) -> Result<()>;
+    /// What is known of one volume.
+    async fn stat_volume(&self, sr: &str, location: &str) -> Result<Volume>;
+    /// Reads bytes.
+    async fn read(&self, sr: &str, location: &str, offset: u64, length: usize) -> Result<Vec<u8>>;
+    /// Writes bytes; durable once [`Storage::flush`] has answered.
+    async fn write(&self, sr: &str, location: &str, offset: u64, bytes: Vec<u8>) -> Result<()>;
+    /// Makes everything written durable.
+    async fn flush(&self, sr: &str, location: &str) -> Result<()>;
+}
+
+/// SR_BACKEND_FAILURE_`number` with a text and a detail, as drivers report.
+pub fn backend_failure(number: u32, text: &str, detail: &str) -> Failure {
+    let told = if detail.is_empty() { text.to_string() } else { format!("{text} [opterr={detail}]") };
+    Failure::new(&format!("SR_BACKEND_FAILURE_{number}"), [String::new(), told, String::new()])
+}

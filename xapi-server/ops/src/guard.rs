@@ -1,0 +1,198 @@
+//! The guard around operations on objects: marks them in `current_operations`, waits for what is under
+//! way, and always takes its mark away again, however the work ends.
+//!
+//! Decides nothing itself: the rules are in `crate::rules`.
+
+use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
+
+use futures_util::FutureExt;
+use xapi_schema::{
+    ClassId, Failure, Ref, Result,
+    classes::{self, TaskAllowedOperations, Vdi, task},
+    errors,
+};
+use xapi_store::{Read, Tx};
+
+use crate::{
+    Cx,
+    rules::{self, Asked, Guarded},
+};
+
+/// How long to wait for other operations to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Two hours, as most calls.
+    Standard,
+    /// Two minutes: marks of VBDs for a start, exports.
+    Short,
+    /// One more try within three seconds.
+    Once,
+}
+
+impl Patience {
+    fn limit(self) -> Duration {
+        Duration::from_secs(match self {
+            Patience::Standard => 7_200,
+            Patience::Short => 120,
+            Patience::Once => 3,
+        })
+    }
+
+    /// Longest pause between two looks; an object that ends an operation wakes all who wait.
+    fn pause(self) -> Duration {
+        Duration::from_secs(match self {
+            Patience::Standard => 20,
+            Patience::Short => 2,
+            Patience::Once => 3,
+        })
+    }
+}
+
+/// A mark in `current_operations`; [`Mark::leave`] takes it away.
+pub struct Mark<C: Guarded> {
+    cx: Cx,
+    this: Ref<C>,
+}
+
+impl<C: Guarded> Mark<C> {
+    /// Takes the mark away, recomputes what is allowed and wakes who waits.
+    pub async fn leave(self) {
+        let (key, this) = (self.cx.task_key(), self.this);
+        let done = self.cx.commit(move |tx| unmark(tx, &this, &key)).await;
+        if let Err(failure) = done {
+            tracing::error!(%failure, "a mark of an operation could not be taken away");
+        }
+        self.cx.xapi.work_done.notify_waiters();
+    }
+}
+
+fn unmark<C: Guarded>(tx: &mut Tx, this: &Ref<C>, key: &str) -> Result<()> {
+    if !tx.exists(this) {
+        return Ok(());
+    }
+    let mut current = tx.get(this, C::CURRENT)?;
+    current.remove(key);
+    tx.set(this, C::CURRENT, current)?;
+    rules::refresh(tx, this)?;
+    refresh_disk(tx, this)
+}
+
+/// A VBD's operations decide what its VDI offers.
+fn refresh_disk<C: Guarded>(tx: &mut Tx, this: &Ref<C>) -> Result<()> {
+    if C::ID == ClassId::Vbd {
+        let disk: Ref<Vdi> = tx.get(&Ref::new(this.text().clone()), classes::vbd::VDI)?;
+        rules::refresh(tx, &disk)?;
+    }
+    Ok(())
+}
+
+/// Marks an object, waiting for others if need be.
+///
+/// # Errors
+/// The rule that refuses it, TASK_CANCELLED [task], or OTHER_OPERATION_IN_PROGRESS once patience ends.
+pub async fn enter<C: Guarded>(
+    cx: &Cx,
+    this: &Ref<C>,
+    op: C::Op,
+    asked: Asked,
+    patience: Patience,
+) -> Result<Mark<C>> {
+    offer_cancel(cx).await?;
+    let began = tokio::time::Instant::now();
+    loop {
+        cx.check_cancelled()?;
+        let woken = cx.xapi.work_done.notified();
+        let (target, key) = (this.clone(), cx.task_key());
+        let tried = cx.commit(move |tx| mark(tx, &target, op, asked, &key)).await;
+        match tried {
+            Ok(()) => return Ok(Mark { cx: cx.clone(), this: this.clone() }),
+            Err(failure) if must_wait(&failure) && began.elapsed() < patience.limit() => {}
+            Err(failure) => return Err(failure),
+        }
+        tokio::select! {
+            () = woken => {}
+            () = cx.task.cancelled() => {}
+            () = tokio::time::sleep(patience.pause()) => {}
+        }
+    }
+}
+
+fn must_wait(failure: &Failure) -> bool {
+    failure.is(&errors::OTHER_OPERATION_IN_PROGRESS)
+}
+
+/// A task that waits for its turn can be cancelled.
+async fn offer_cancel(cx: &Cx) -> Result<()> {
+    let Some(reference) = cx.task_ref().cloned() else { return Ok(()) };
+    cx.commit(move |tx| {
+        let offered = vec![TaskAllowedOperations::Cancel];
+        if tx.exists(&reference) { tx.set(&reference, task::allowed_operations, offered) } else { Ok(()) }
+    })
+    .await
+}
+
+fn mark<C: Guarded>(tx: &mut Tx, this: &Ref<C>, op: C::Op, asked: Asked, key: &str) -> Result<()> {
+    C::check(tx, this, op, asked)?;
+    tx.update(this, C::CURRENT, |current| current.set(key.to_string(), op))?;
+    rules::refresh(tx, this)?;
+    refresh_disk(tx, this)
+}
+
+/// Runs work under a mark.
+///
+/// # Errors
+/// Those of [`enter`] and of the work.
+pub async fn within<C: Guarded, T>(
+    cx: &Cx,
+    this: &Ref<C>,
+    op: C::Op,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    within_as(cx, this, op, Asked::Guard, Patience::Standard, work).await
+}
+
+/// As [`within`], with a choice of strictness and patience.
+///
+/// # Errors
+/// Those of [`enter`] and of the work.
+pub async fn within_as<C: Guarded, T>(
+    cx: &Cx,
+    this: &Ref<C>,
+    op: C::Op,
+    asked: Asked,
+    patience: Patience,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let mark = enter(cx, this, op, asked, patience).await?;
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    mark.leave().await;
+    outcome.unwrap_or_else(|_| {
+        tracing::error!(?op, "an operation panicked");
+        Err(crate::task::panicked())
+    })
+}
+
+/// Marks several objects of a class one after the other; the first failure takes all marks away.
+///
+/// # Errors
+/// As [`enter`].
+pub async fn enter_all<C: Guarded>(cx: &Cx, all: &[Ref<C>], op: C::Op) -> Result<Vec<Mark<C>>> {
+    let mut marks = Vec::new();
+    for this in all {
+        match enter(cx, this, op, Asked::Guard, Patience::Short).await {
+            Ok(mark) => marks.push(mark),
+            Err(failure) => {
+                leave_all(marks).await;
+                return Err(failure);
+            }
+        }
+    }
+    Ok(marks)
+}
+
+/// Takes marks away, last first.
+pub async fn leave_all<C: Guarded>(marks: Vec<Mark<C>>) {
+    for mark in marks.into_iter().rev() {
+        mark.leave().await;
+    }
+}

@@ -1,0 +1,92 @@
+//! Setters, probes and questions of `SR`.
+
+use xapi_schema::{
+    ClassId, Failure, Map, Ref, Result,
+    classes::{Host, Sr, sm, sr},
+    errors,
+};
+use xapi_store::Read;
+
+use super::lifecycle::assert_known;
+use crate::{Cx, Registry, rules};
+
+/// Registers the methods.
+pub fn register(on: &mut Registry) {
+    on.on(sr::call::get_supported_types, get_supported_types);
+    on.on(sr::call::probe, probe);
+    on.on(sr::call::set_shared, set_shared);
+    on.on(sr::call::set_name_label, set_name_label);
+    on.on(sr::call::set_name_description, set_name_description);
+    on.on(sr::call::set_physical_size, |cx, this, _| internal(cx, this));
+    on.on(sr::call::set_virtual_allocation, |cx, this, _| internal(cx, this));
+    on.on(sr::call::set_physical_utilisation, |cx, this, _| internal(cx, this));
+    on.on(sr::call::get_live_hosts, get_live_hosts);
+    on.on(sr::call::assert_supports_database_replication, assert_supports_database_replication);
+}
+
+async fn get_supported_types(cx: Cx) -> Result<Vec<String>> {
+    let served = cx.xapi.backends.storage.kinds();
+    let snapshot = cx.snapshot();
+    let rows = snapshot.rows(ClassId::Sm).map(|row| row.record.get(sm::r#type));
+    Ok(rows.filter(|kind| served.contains(kind)).collect())
+}
+
+async fn probe(
+    cx: Cx,
+    home: Ref<Host>,
+    device_config: Map<String, String>,
+    kind: String,
+    _: Map<String, String>,
+) -> Result<String> {
+    cx.snapshot().record(&home)?;
+    assert_known(&cx, &kind)?;
+    cx.xapi.backends.storage.probe(&kind.to_lowercase(), &device_config.0).await
+}
+
+async fn set_shared(cx: Cx, this: Ref<Sr>, value: bool) -> Result<()> {
+    cx.commit(move |tx| {
+        let links = tx.get(&this, sr::PBDs)?;
+        if !value && links.len() > 1 {
+            return Err(errors::SR_HAS_MULTIPLE_PBDS.with(links.iter()));
+        }
+        tx.set(&this, sr::shared, value)
+    })
+    .await
+}
+
+async fn set_name_label(cx: Cx, this: Ref<Sr>, value: String) -> Result<()> {
+    super::usable(&cx, &this)?;
+    cx.commit(move |tx| tx.set(&this, sr::name_label, value)).await
+}
+
+async fn set_name_description(cx: Cx, this: Ref<Sr>, value: String) -> Result<()> {
+    super::usable(&cx, &this)?;
+    cx.commit(move |tx| tx.set(&this, sr::name_description, value)).await
+}
+
+/// Figures only a storage driver's own session may write.
+async fn internal(cx: Cx, this: Ref<Sr>) -> Result<()> {
+    cx.snapshot().record(&this)?;
+    Err(errors::PERMISSION_DENIED.with([""]))
+}
+
+async fn get_live_hosts(cx: Cx, this: Ref<Sr>) -> Result<Vec<Ref<Host>>> {
+    let snapshot = cx.snapshot();
+    snapshot.record(&this)?;
+    Ok(super::live_hosts(&*snapshot, &this))
+}
+
+async fn assert_supports_database_replication(cx: Cx, this: Ref<Sr>) -> Result<()> {
+    let snapshot = cx.snapshot();
+    let record = snapshot.record(&this)?;
+    let links = record.get(sr::PBDs);
+    let plugged = |link: &Ref<_>| snapshot.get(link, xapi_schema::classes::pbd::currently_attached);
+    let all_plugged = links.iter().all(|link| plugged(link).unwrap_or(false));
+    if links.len() < snapshot.count(ClassId::Host) || !all_plugged {
+        return Err(errors::SR_HAS_NO_PBDS.with([&this]));
+    }
+    if !rules::sr_features(&*snapshot, &this).iter().any(|f| f == "SR_METADATA") {
+        return Err(errors::SR_OPERATION_NOT_SUPPORTED.with([&this]));
+    }
+    Ok::<(), Failure>(())
+}

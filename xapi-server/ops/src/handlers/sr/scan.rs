@@ -1,0 +1,127 @@
+//! What is in an SR, and how full it is.
+
+use xapi_backend::storage::{SrStat, Volume};
+use xapi_schema::{
+    ClassId, Map, Ref, Result, Value,
+    classes::{Sr, StorageOperations as Op, Vdi, sr, vdi},
+};
+use xapi_store::{Read, Tx};
+
+use crate::{Cx, Registry, guard, rules};
+
+/// Registers the methods.
+pub fn register(on: &mut Registry) {
+    on.on(sr::call::scan, scan);
+    on.on(sr::call::update, update);
+}
+
+async fn scan(cx: Cx, this: Ref<Sr>) -> Result<()> {
+    guard::within(&cx, &this, Op::Scan, synchronise(&cx, &this)).await
+}
+
+/// Makes the rows of an SR agree with what the driver finds.
+///
+/// # Errors
+/// SR_HAS_NO_PBDS [sr], and those of the driver.
+pub async fn synchronise(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
+    let uuid = super::usable(cx, this)?;
+    let found = cx.xapi.backends.storage.scan(&uuid).await?;
+    let stat = cx.xapi.backends.storage.stat(&uuid).await?;
+    let (target, now) = (this.clone(), cx.clock().date());
+    cx.commit(move |tx| {
+        let mut known = std::collections::HashMap::new();
+        for row in tx.get(&target, sr::VDIs)? {
+            known.insert(tx.get(&row, vdi::location)?, row);
+        }
+        for volume in &found {
+            match known.remove(&volume.location) {
+                Some(row) => update_row(tx, &row, volume)?,
+                None => {
+                    introduce(tx, &target, volume, now)?;
+                }
+            }
+        }
+        for gone in known.into_values() {
+            tx.destroy(&gone)?;
+        }
+        write_stat(tx, &target, stat)?;
+        tx.update(&target, sr::other_config, |config| config.remove("dirty"))?;
+        rules::refresh(tx, &target)
+    })
+    .await
+}
+
+fn update_row(tx: &mut Tx, row: &Ref<Vdi>, volume: &Volume) -> Result<()> {
+    tx.set(row, vdi::virtual_size, volume.virtual_size)?;
+    tx.set(row, vdi::physical_utilisation, volume.physical_utilisation)?;
+    tx.set(row, vdi::read_only, volume.read_only)?;
+    tx.set(row, vdi::missing, false)?;
+    rules::refresh(tx, row)
+}
+
+/// Writes the row of a volume nobody knew.
+///
+/// # Errors
+/// Those of the store.
+pub fn introduce(
+    tx: &mut Tx,
+    home: &Ref<Sr>,
+    volume: &Volume,
+    now: xapi_schema::DateTime,
+) -> Result<Ref<Vdi>> {
+    let mut origin = Value::str("OpaqueRef:NULL");
+    if let Some(location) = &volume.snapshot_of {
+        for row in tx.get(home, sr::VDIs)? {
+            if tx.get(&row, vdi::location)? == *location {
+                origin = Value::Str(row.text().clone());
+            }
+        }
+    }
+    let snapshot = volume.snapshot_of.is_some();
+    let members = Value::map([
+        ("uuid", Value::str(volume.uuid.as_str())),
+        ("name_label", Value::str(volume.name.as_str())),
+        ("name_description", Value::str(volume.description.as_str())),
+        ("SR", Value::Str(home.text().clone())),
+        ("virtual_size", Value::Int(volume.virtual_size)),
+        ("physical_utilisation", Value::Int(volume.physical_utilisation)),
+        ("type", Value::str(volume.kind.as_str())),
+        ("read_only", Value::Bool(volume.read_only)),
+        ("location", Value::str(volume.location.as_str())),
+        ("managed", Value::Bool(!volume.hidden)),
+        ("sm_config", xapi_schema::ApiType::into_value(Map(volume.sm_config.clone()))),
+        ("is_a_snapshot", Value::Bool(snapshot)),
+        ("snapshot_of", origin),
+        ("snapshot_time", Value::Time(if snapshot { now } else { xapi_schema::DateTime::EPOCH })),
+        ("on_boot", Value::str("persist")),
+    ]);
+    let made = Ref::new(tx.create_value(ClassId::Vdi, None, &members)?);
+    rules::refresh(tx, &made)?;
+    Ok(made)
+}
+
+/// `virtual_allocation` is always the sum of what its VDIs promise.
+fn write_stat(tx: &mut Tx, this: &Ref<Sr>, stat: SrStat) -> Result<()> {
+    let mut promised = 0;
+    for row in tx.get(this, sr::VDIs)? {
+        promised += tx.get(&row, vdi::virtual_size)?;
+    }
+    tx.set(this, sr::physical_size, stat.physical_size)?;
+    tx.set(this, sr::physical_utilisation, stat.physical_utilisation)?;
+    tx.set(this, sr::virtual_allocation, promised)
+}
+
+/// Asks the driver how full an SR is and writes it down.
+///
+/// # Errors
+/// SR_HAS_NO_PBDS [sr], and those of the driver.
+pub async fn refresh_stat(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
+    let uuid = super::usable(cx, this)?;
+    let stat = cx.xapi.backends.storage.stat(&uuid).await?;
+    let target = this.clone();
+    cx.commit(move |tx| write_stat(tx, &target, stat)).await
+}
+
+async fn update(cx: Cx, this: Ref<Sr>) -> Result<()> {
+    refresh_stat(&cx, &this).await
+}

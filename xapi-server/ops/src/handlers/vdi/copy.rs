@@ -1,0 +1,143 @@
+//! Full copies and new sizes.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use xapi_schema::{
+    ApiType, Ref, Result, Value,
+    classes::{Sr, StorageOperations, Vdi, VdiOperations, vdi},
+    errors,
+};
+use xapi_store::Read;
+
+use super::{create_disk, destroy, place, restat, settle, within_both};
+use crate::{Cx, Registry, guard};
+
+/// Registers the methods.
+pub fn register(on: &mut Registry) {
+    on.on(vdi::call::copy, |cx: Cx, this, home, base: Ref<Vdi>, into| async move {
+        copy(&cx, &this, &home, &base, &into).await
+    });
+    on.on(vdi::call::resize, resize);
+    on.on(vdi::call::resize_online, resize_online);
+}
+
+/// Copies a disk into another SR, or into a disk that is there.
+///
+/// # Errors
+/// VDI_NOT_MANAGED [vdi], VDI_READONLY [into], VDI_TOO_SMALL [into, size], those of the drivers.
+pub async fn copy(
+    cx: &Cx,
+    this: &Ref<Vdi>,
+    home: &Ref<Sr>,
+    base: &Ref<Vdi>,
+    into: &Ref<Vdi>,
+) -> Result<Ref<Vdi>> {
+    guard::within(cx, this, VdiOperations::Copy, copy_to(cx, this, home, base, into)).await
+}
+
+async fn copy_to(
+    cx: &Cx,
+    this: &Ref<Vdi>,
+    home: &Ref<Sr>,
+    base: &Ref<Vdi>,
+    into: &Ref<Vdi>,
+) -> Result<Ref<Vdi>> {
+    let from = place(cx, this)?;
+    let record = cx.snapshot().record(this)?.clone();
+    if !base.is_null() {
+        // With the whole disk copied nothing can differ from the base where it should not.
+        cx.snapshot().record(base)?;
+    }
+    let size = record.get(vdi::virtual_size);
+    let (target, fresh) = if into.is_null() {
+        let members = Value::map([
+            ("name_label", record.get(vdi::name_label).into_value()),
+            ("name_description", record.get(vdi::name_description).into_value()),
+            ("SR", Value::Str(home.text().clone())),
+            ("virtual_size", Value::Int(size)),
+            ("type", record.get(vdi::r#type).into_value()),
+            ("sharable", record.get(vdi::sharable).into_value()),
+            ("other_config", record.get(vdi::other_config).into_value()),
+            ("xenstore_data", record.get(vdi::xenstore_data).into_value()),
+            ("tags", record.get(vdi::tags).into_value()),
+        ]);
+        (create_disk(cx, &members).await?, true)
+    } else {
+        let snapshot = cx.snapshot();
+        if snapshot.get(into, vdi::read_only)? {
+            return Err(errors::VDI_READONLY.with([into]));
+        }
+        if snapshot.get(into, vdi::virtual_size)? < size {
+            return Err(errors::VDI_TOO_SMALL.with([into.to_string(), size.to_string()]));
+        }
+        (into.clone(), false)
+    };
+    let copied = pour(cx, &from, &target).await;
+    if copied.is_err() && fresh {
+        if let Err(failure) = destroy(cx, &target).await {
+            tracing::error!(%failure, disk = %target, "the target of a failed copy could not be removed");
+        }
+    }
+    copied?;
+    let (source, made) = (this.clone(), target.clone());
+    cx.commit(move |tx| {
+        let content = tx.get(&source, vdi::other_config)?.get("content_id").cloned();
+        let content = content.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        tx.update(&made, vdi::other_config, |config| config.set("content_id".into(), content))
+    })
+    .await?;
+    restat(cx, &cx.snapshot().get(&target, vdi::SR)?).await;
+    Ok(target)
+}
+
+/// Moves the bytes, reporting progress and listening for a cancel.
+async fn pour(cx: &Cx, from: &super::Place, target: &Ref<Vdi>) -> Result<()> {
+    let to = place(cx, target)?;
+    let done = Arc::new(AtomicU64::new(0));
+    let (seen, task) = (done.clone(), cx.task.clone());
+    let progress = Box::new(move |part: f64| {
+        seen.store((part * 1_000.0) as u64, Ordering::Relaxed);
+        !task.is_cancelled()
+    });
+    let storage = &cx.xapi.backends.storage;
+    let work = storage.copy_volume((&from.sr, &from.location), (&to.sr, &to.location), progress);
+    tokio::pin!(work);
+    let mut tick = tokio::time::interval(std::time::Duration::from_secs(1));
+    tick.tick().await;
+    loop {
+        tokio::select! {
+            outcome = &mut work => {
+                cx.check_cancelled()?;
+                return outcome;
+            }
+            _ = tick.tick() => cx.progress(done.load(Ordering::Relaxed) as f64 / 1_000.0).await,
+        }
+    }
+}
+
+async fn resize(cx: Cx, this: Ref<Vdi>, size: i64) -> Result<()> {
+    let work = grow(&cx, &this, size);
+    within_both(&cx, &this, StorageOperations::VdiResize, VdiOperations::Resize, work).await
+}
+
+async fn resize_online(cx: Cx, this: Ref<Vdi>, size: i64) -> Result<()> {
+    let work = grow(&cx, &this, size);
+    within_both(&cx, &this, StorageOperations::VdiResize, VdiOperations::ResizeOnline, work).await
+}
+
+async fn grow(cx: &Cx, this: &Ref<Vdi>, size: i64) -> Result<()> {
+    let place = place(cx, this)?;
+    let volume = cx.xapi.backends.storage.resize_volume(&place.sr, &place.location, size).await?;
+    let (target, home) = (this.clone(), place.home.clone());
+    cx.commit(move |tx| {
+        tx.set(&target, vdi::virtual_size, volume.virtual_size)?;
+        tx.set(&target, vdi::physical_utilisation, volume.physical_utilisation)?;
+        settle(tx, &home)
+    })
+    .await?;
+    restat(cx, &place.home).await;
+    Ok(())
+}

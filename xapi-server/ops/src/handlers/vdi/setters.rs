@@ -1,0 +1,84 @@
+//! Setters of `VDI` that do more than write a field.
+
+use xapi_schema::{
+    Ref, Result,
+    classes::{OnBoot, StorageOperations, Vdi, VdiOperations, VmPowerState as State, vbd, vdi, vm},
+    errors,
+};
+use xapi_store::Read;
+
+use super::{place, within_both};
+use crate::{Cx, Registry, rules};
+
+/// Registers the methods.
+pub fn register(on: &mut Registry) {
+    on.on(vdi::call::set_name_label, set_name_label);
+    on.on(vdi::call::set_name_description, set_name_description);
+    on.on(vdi::call::set_on_boot, set_on_boot);
+    on.on(vdi::call::set_allow_caching, set_allow_caching);
+    on.on(vdi::call::set_managed, |cx, this, _| internal(cx, this));
+    on.on(vdi::call::set_sharable, |cx, this, _| internal(cx, this));
+    on.on(vdi::call::set_read_only, |cx, this, _| internal(cx, this));
+    on.on(vdi::call::set_missing, |cx, this, _| internal(cx, this));
+    on.on(vdi::call::set_virtual_size, |cx, this, _| internal(cx, this));
+    on.on(vdi::call::set_physical_utilisation, |cx, this, _| internal(cx, this));
+    on.on(vdi::call::set_is_a_snapshot, |cx, this, _| internal(cx, this));
+    on.on(vdi::call::set_snapshot_of, |cx, this, _| internal(cx, this));
+    on.on(vdi::call::set_snapshot_time, |cx, this, _| internal(cx, this));
+    on.on(vdi::call::set_metadata_of_pool, |cx, this, _| internal(cx, this));
+    on.on(vdi::call::set_cbt_enabled, |cx, this, _| internal(cx, this));
+}
+
+/// Fields only a storage driver's own session may write.
+async fn internal(cx: Cx, this: Ref<Vdi>) -> Result<()> {
+    cx.snapshot().record(&this)?;
+    Err(errors::PERMISSION_DENIED.with([""]))
+}
+
+async fn set_name_label(cx: Cx, this: Ref<Vdi>, value: String) -> Result<()> {
+    let description = cx.snapshot().get(&this, vdi::name_description)?;
+    rename(&cx, &this, &value, &description).await?;
+    cx.commit(move |tx| tx.set(&this, vdi::name_label, value)).await
+}
+
+async fn set_name_description(cx: Cx, this: Ref<Vdi>, value: String) -> Result<()> {
+    let label = cx.snapshot().get(&this, vdi::name_label)?;
+    rename(&cx, &this, &label, &value).await?;
+    cx.commit(move |tx| tx.set(&this, vdi::name_description, value)).await
+}
+
+/// The driver keeps names too, so that a lost database can be rebuilt.
+async fn rename(cx: &Cx, this: &Ref<Vdi>, label: &str, description: &str) -> Result<()> {
+    let place = place(cx, this)?;
+    cx.xapi.backends.storage.name_volume(&place.sr, &place.location, label, description).await
+}
+
+/// Every VM that has the disk must be halted.
+fn assert_halted(read: &impl Read, this: &Ref<Vdi>) -> Result<()> {
+    for device in read.get(this, vdi::VBDs)? {
+        let guest = read.get(&device, vbd::VM)?;
+        let state = read.get(&guest, vm::power_state)?;
+        if state != State::Halted {
+            let params = [guest.as_str(), "halted", rules::state_text(state)];
+            return Err(errors::VM_BAD_POWER_STATE.with(params));
+        }
+    }
+    Ok(())
+}
+
+async fn set_on_boot(cx: Cx, this: Ref<Vdi>, value: OnBoot) -> Result<()> {
+    let target = this.clone();
+    let work = cx.commit(move |tx| {
+        assert_halted(tx, &target)?;
+        tx.set(&target, vdi::on_boot, value)
+    });
+    within_both(&cx, &this, StorageOperations::VdiSetOnBoot, VdiOperations::SetOnBoot, work).await
+}
+
+async fn set_allow_caching(cx: Cx, this: Ref<Vdi>, value: bool) -> Result<()> {
+    cx.commit(move |tx| {
+        assert_halted(tx, &this)?;
+        tx.set(&this, vdi::allow_caching, value)
+    })
+    .await
+}

@@ -1,0 +1,95 @@
+//! Snapshots, clones and the way back.
+
+use xapi_schema::{
+    Map, Ref, Result,
+    classes::{StorageOperations, Vdi, VdiOperations, vdi},
+    errors,
+};
+use xapi_store::Read;
+
+use super::{place, restat, row, settle, within_both};
+use crate::{Cx, Registry, guard};
+
+/// Registers the methods.
+pub fn register(on: &mut Registry) {
+    on.on(vdi::call::snapshot, |cx: Cx, this, params| async move { snapshot(&cx, &this, params).await });
+    on.on(vdi::call::clone, |cx: Cx, this, params| async move { clone(&cx, &this, params).await });
+    on.on(vdi::call::revert, revert);
+}
+
+/// A frozen copy of a disk.
+///
+/// # Errors
+/// VDI_NOT_MANAGED [vdi], SR_HAS_NO_PBDS [sr], those of the driver.
+pub async fn snapshot(cx: &Cx, this: &Ref<Vdi>, params: Map<String, String>) -> Result<Ref<Vdi>> {
+    let work = twin(cx, this, params, true);
+    within_both(cx, this, StorageOperations::VdiSnapshot, VdiOperations::Snapshot, work).await
+}
+
+/// A writable copy of a disk that shares what it can with it.
+///
+/// # Errors
+/// As [`snapshot`].
+pub async fn clone(cx: &Cx, this: &Ref<Vdi>, params: Map<String, String>) -> Result<Ref<Vdi>> {
+    let work = twin(cx, this, params, false);
+    within_both(cx, this, StorageOperations::VdiClone, VdiOperations::Clone, work).await
+}
+
+async fn twin(cx: &Cx, this: &Ref<Vdi>, params: Map<String, String>, frozen: bool) -> Result<Ref<Vdi>> {
+    let place = place(cx, this)?;
+    let storage = &cx.xapi.backends.storage;
+    let volume = if frozen {
+        storage.snapshot_volume(&place.sr, &place.location).await?
+    } else {
+        storage.clone_volume(&place.sr, &place.location).await?
+    };
+    let (source, home, location) = (this.clone(), place.home.clone(), volume.location.clone());
+    let now = frozen.then(|| cx.clock().date());
+    let written = cx
+        .commit(move |tx| {
+            let record = tx.record(&source)?.clone();
+            let made = row::twin(tx, &source, &record, &volume, now, params)?;
+            settle(tx, &home)?;
+            Ok(made)
+        })
+        .await;
+    match &written {
+        Ok(_) => restat(cx, &place.home).await,
+        Err(_) => {
+            // A volume without a row would be lost space.
+            if let Err(failure) = storage.destroy_volume(&place.sr, &location).await {
+                tracing::error!(%failure, location, "a volume without a row stayed behind");
+            }
+        }
+    }
+    written
+}
+
+/// Gives the disk a snapshot was taken from the snapshot's content.
+async fn revert(cx: Cx, snapshot: Ref<Vdi>) -> Result<()> {
+    let record = cx.snapshot().record(&snapshot)?.clone();
+    let home = record.get(vdi::SR);
+    let origin = record.get(vdi::snapshot_of);
+    let work = async {
+        let (from, to) = (place(&cx, &snapshot)?, place(&cx, &origin)?);
+        if from.sr != to.sr {
+            return Err(super::unimplemented(&home));
+        }
+        let storage = &cx.xapi.backends.storage;
+        let volume = storage.revert_volume(&to.sr, &to.location, &from.location).await?;
+        let target = origin.clone();
+        cx.commit(move |tx| {
+            tx.set(&target, vdi::virtual_size, volume.virtual_size)?;
+            settle(tx, &to.home)
+        })
+        .await
+    };
+    let on_origin = async {
+        if origin.is_null() {
+            return Err(errors::HANDLE_INVALID.with(["VDI", origin.as_str()]));
+        }
+        guard::within(&cx, &origin, VdiOperations::RevertFrom, work).await
+    };
+    let both = guard::within(&cx, &snapshot, VdiOperations::RevertTo, on_origin);
+    guard::within(&cx, &home, StorageOperations::VdiRevert, both).await
+}

@@ -1,0 +1,243 @@
+//! What guests do and say by themselves: agents' data, power-offs, reboots and crashes nobody asked for.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast::error::RecvError;
+use xapi_backend::hypervisor::{AgentData, DomainEvent, Happened};
+use xapi_schema::{
+    ClassId, DateTime, Map, Ref, Result, Value,
+    classes::{
+        OnCrashBehaviour, OnNormalExit, TristateType, Vm, VmPowerState as State, pool, vm, vm_guest_metrics,
+        vm_metrics,
+    },
+};
+use xapi_store::{Read, Tx};
+
+use super::{power, reset};
+use crate::{Cx, Xapi, rules};
+
+/// Longest text taken from a guest, bytes; longer ones are cut.
+const LONGEST: usize = 4_096;
+/// Most entries taken from one map of a guest.
+const MOST: usize = 256;
+/// A guest that crashes again this soon is not started again.
+const TOO_SOON: i64 = 120;
+
+/// Gives a VM that has begun to run a record for its agent's data.
+///
+/// # Errors
+/// Those of the store.
+pub fn appear(tx: &mut Tx, this: &Ref<Vm>, now: DateTime) -> Result<()> {
+    if tx.exists(&tx.get(this, vm::guest_metrics)?) {
+        return Ok(());
+    }
+    let members = Value::map([
+        ("last_updated", Value::Time(now)),
+        ("live", Value::Bool(true)),
+        ("can_use_hotplug_vbd", Value::str("unspecified")),
+        ("can_use_hotplug_vif", Value::str("unspecified")),
+    ]);
+    let made = Ref::new(tx.create_value(ClassId::VmGuestMetrics, None, &members)?);
+    tx.set(this, vm::guest_metrics, made)
+}
+
+/// Takes the agent's data away, as a reboot does.
+///
+/// # Errors
+/// Those of the store.
+pub fn vanish(tx: &mut Tx, this: &Ref<Vm>) -> Result<()> {
+    let known = tx.get(this, vm::guest_metrics)?;
+    tx.set(this, vm::guest_metrics, Ref::null())?;
+    if tx.exists(&known) { tx.destroy(&known) } else { Ok(()) }
+}
+
+/// Guests may write anything of any size.
+fn tamed(pairs: Vec<(String, String)>) -> Map<String, String> {
+    let clean = |text: String| -> String {
+        let kept: String = text.chars().filter(|c| !c.is_control()).collect();
+        let mut end = kept.len().min(LONGEST);
+        while !kept.is_char_boundary(end) {
+            end -= 1;
+        }
+        kept[..end].to_string()
+    };
+    Map(pairs.into_iter().take(MOST).map(|(k, v)| (clean(k), clean(v))).collect())
+}
+
+fn tristate(said: Option<bool>) -> TristateType {
+    match said {
+        Some(true) => TristateType::Yes,
+        Some(false) => TristateType::No,
+        None => TristateType::Unspecified,
+    }
+}
+
+/// Asks the backend what the agent says and writes what is new.
+///
+/// # Errors
+/// Those of the backend and the store.
+pub async fn read_agent(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
+    let uuid = cx.snapshot().get(this, vm::uuid)?;
+    let Some(data) = cx.xapi.backends.hypervisor.agent(&uuid).await? else { return Ok(()) };
+    let (target, now) = (this.clone(), cx.clock().date());
+    cx.commit(move |tx| write(tx, &target, data, now)).await
+}
+
+fn write(tx: &mut Tx, this: &Ref<Vm>, data: AgentData, now: DateTime) -> Result<()> {
+    let metrics = tx.get(this, vm::guest_metrics)?;
+    let Ok(before) = tx.record(&metrics).cloned() else { return Ok(()) };
+    tx.set(&metrics, vm_guest_metrics::os_version, tamed(data.os_version))?;
+    tx.set(&metrics, vm_guest_metrics::netbios_name, tamed(data.netbios_name))?;
+    tx.set(&metrics, vm_guest_metrics::PV_drivers_version, tamed(data.drivers_version))?;
+    tx.set(&metrics, vm_guest_metrics::networks, tamed(data.networks))?;
+    tx.set(&metrics, vm_guest_metrics::other, tamed(data.other))?;
+    tx.set(&metrics, vm_guest_metrics::can_use_hotplug_vbd, tristate(data.hotplug_vbd))?;
+    tx.set(&metrics, vm_guest_metrics::can_use_hotplug_vif, tristate(data.hotplug_vif))?;
+    tx.set(&metrics, vm_guest_metrics::PV_drivers_detected, data.drivers_detected)?;
+    tx.set(&metrics, vm_guest_metrics::PV_drivers_up_to_date, data.drivers_detected)?;
+    if tx.record(&metrics)?.values() != before.values() {
+        tx.set(&metrics, vm_guest_metrics::last_updated, now)?;
+        reset::recompute_devices(tx, this)?;
+        rules::refresh(tx, this)?;
+    }
+    Ok(())
+}
+
+/// Follows what happens to domains for as long as the toolstack runs.
+pub async fn watch(xapi: Arc<Xapi>) {
+    let mut events = xapi.backends.hypervisor.events();
+    loop {
+        match events.recv().await {
+            Ok(event) => react(&xapi, event).await,
+            Err(RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "domain events were missed; looking at every domain");
+                reconcile(&Cx::internal(&xapi, "xapi.reconcile")).await;
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+async fn react(xapi: &Arc<Xapi>, event: DomainEvent) {
+    let cx = Cx::internal(xapi, "xapi.domain_event");
+    let Ok(this) = cx.snapshot().find_uuid::<Vm>(&event.uuid) else { return };
+    let done = match event.what {
+        Happened::Agent => read_agent(&cx, &this).await,
+        Happened::Memory(bytes) => used_memory(&cx, &this, bytes).await,
+        ended => ended_by_itself(&cx, &this, &ended).await,
+    };
+    if let Err(failure) = done {
+        tracing::warn!(%failure, vm = %this, "a domain event could not be handled");
+    }
+}
+
+async fn used_memory(cx: &Cx, this: &Ref<Vm>, bytes: i64) -> Result<()> {
+    let target = this.clone();
+    cx.commit(move |tx| {
+        let metrics = tx.get(&target, vm::metrics)?;
+        if tx.exists(&metrics) { tx.set(&metrics, vm_metrics::memory_actual, bytes) } else { Ok(()) }
+    })
+    .await
+}
+
+/// What becomes of a VM whose guest ended without being asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Halt,
+    Restart,
+    Keep,
+}
+
+fn decide(record: &xapi_schema::Record, ended: &Happened, age: i64) -> Then {
+    match ended {
+        Happened::Poweroff => match record.get(vm::actions_after_shutdown) {
+            OnNormalExit::Destroy => Then::Halt,
+            OnNormalExit::Restart => Then::Restart,
+        },
+        Happened::Reboot => match record.get(vm::actions_after_reboot) {
+            OnNormalExit::Destroy => Then::Halt,
+            OnNormalExit::Restart => Then::Restart,
+        },
+        _ if age < TOO_SOON => Then::Halt,
+        _ => match record.get(vm::actions_after_crash) {
+            OnCrashBehaviour::Destroy | OnCrashBehaviour::CoredumpAndDestroy => Then::Halt,
+            OnCrashBehaviour::Preserve => Then::Keep,
+            _ => Then::Restart,
+        },
+    }
+}
+
+async fn ended_by_itself(cx: &Cx, this: &Ref<Vm>, ended: &Happened) -> Result<()> {
+    let record = cx.snapshot().record(this)?.clone();
+    if !matches!(record.get(vm::power_state), State::Running | State::Paused) {
+        return Ok(());
+    }
+    // A call that is ending the VM itself writes what became of it.
+    if !record.get(vm::current_operations).0.is_empty() {
+        return Ok(());
+    }
+    let started = cx.snapshot().get(&record.get(vm::metrics), vm_metrics::start_time);
+    let age = started.map_or(i64::MAX, |started| cx.clock().date().unix() - started.unix());
+    match decide(&record, ended, age) {
+        Then::Restart => power::rebuild(cx, this).await,
+        Then::Keep => {
+            let target = this.clone();
+            cx.commit(move |tx| {
+                tx.set(&target, vm::power_state, State::Paused)?;
+                rules::refresh(tx, &target)
+            })
+            .await
+        }
+        Then::Halt => {
+            cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await?;
+            let (target, poweroff) = (this.clone(), *ended == Happened::Poweroff);
+            cx.commit(move |tx| {
+                let pools = tx.all::<xapi_schema::classes::Pool>();
+                let keeps = pools.first().map(|p| tx.get(p, pool::ha_reboot_vm_on_internal_shutdown));
+                if poweroff && matches!(keeps, Some(Ok(false))) {
+                    tx.set(&target, vm::ha_always_run, false)?;
+                }
+                reset::halted(tx, &target, false)
+            })
+            .await
+        }
+    }
+}
+
+/// Makes records agree with the domains there are: what runs is the truth. Domains nobody knows are left
+/// alone.
+pub async fn reconcile(cx: &Cx) {
+    let domains = match cx.xapi.backends.hypervisor.domains().await {
+        Ok(domains) => domains,
+        Err(failure) => {
+            tracing::error!(%failure, "the hypervisor does not say what runs; nothing is changed");
+            return;
+        }
+    };
+    let snapshot = cx.snapshot();
+    for this in snapshot.all::<Vm>() {
+        let Ok(record) = snapshot.record(&this).cloned() else { continue };
+        if record.get(vm::is_control_domain) || record.get(vm::resident_on) != *cx.host() {
+            continue;
+        }
+        let domain = domains.iter().find(|d| d.uuid == record.get(vm::uuid)).cloned();
+        let done = cx
+            .commit(move |tx| {
+                tx.set(&this, vm::current_operations, Map::default())?;
+                let Some(domain) = domain else { return reset::halted(tx, &this, true) };
+                let paused = domain.activity == xapi_backend::hypervisor::Activity::Paused;
+                tx.set(&this, vm::power_state, if paused { State::Paused } else { State::Running })?;
+                tx.set(&this, vm::domid, domain.domid)?;
+                reset::recompute_devices(tx, &this)?;
+                rules::refresh(tx, &this)
+            })
+            .await;
+        if let Err(failure) = done {
+            tracing::error!(%failure, "a VM could not be brought in line with its domain");
+        }
+    }
+    let known = |uuid: &str| snapshot.by_uuid(ClassId::Vm, uuid).is_some();
+    for domain in domains.iter().filter(|d| !known(&d.uuid)) {
+        tracing::warn!(uuid = domain.uuid, domid = domain.domid, "a domain belongs to no VM of this pool");
+    }
+}

@@ -1,0 +1,69 @@
+//! `VM`: virtual machines.
+
+mod create;
+mod destroy;
+mod devices;
+pub mod domain;
+pub mod guest;
+mod memory;
+mod note;
+mod placement;
+mod power;
+mod provision;
+mod reset;
+mod revert;
+mod setters;
+mod start;
+mod suspend;
+mod twin;
+
+pub use memory::{free_on_host, overhead};
+pub use placement::possible_hosts;
+pub use reset::{halted, recompute_devices};
+
+use xapi_schema::{
+    Ref, Result,
+    classes::{Vm, VmOperations, vm},
+};
+use xapi_store::Read;
+
+use crate::{
+    Cx, Registry,
+    rules::{self, Asked, Guarded},
+};
+
+/// Registers the methods.
+pub fn register(on: &mut Registry) {
+    create::register(on);
+    destroy::register(on);
+    devices::register(on);
+    memory::register(on);
+    placement::register(on);
+    power::register(on);
+    provision::register(on);
+    revert::register(on);
+    setters::register(on);
+    start::register(on);
+    suspend::register(on);
+    twin::register(on);
+    on.on(vm::call::assert_operation_valid, assert_operation_valid);
+    on.on(vm::call::update_allowed_operations, update_allowed_operations);
+    on.on(vm::call::get_cooperative, get_cooperative);
+}
+
+async fn assert_operation_valid(cx: Cx, this: Ref<Vm>, op: VmOperations) -> Result<()> {
+    Vm::check(&*cx.snapshot(), &this, op, Asked::Guard)
+}
+
+async fn update_allowed_operations(cx: Cx, this: Ref<Vm>) -> Result<()> {
+    cx.commit(move |tx| {
+        recompute_devices(tx, &this)?;
+        rules::refresh(tx, &this)
+    })
+    .await
+}
+
+/// Kept for old clients: every VM is taken to follow its memory target.
+async fn get_cooperative(cx: Cx, this: Ref<Vm>) -> Result<bool> {
+    cx.snapshot().record(&this).map(|_| true)
+}

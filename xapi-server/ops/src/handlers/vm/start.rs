@@ -1,0 +1,336 @@
+//! `VM.start` and what a start is made of.
+
+use xapi_backend::hypervisor::Started;
+use xapi_schema::{
+    Map, Ref, Result,
+    classes::{
+        DomainType, Host, HostAllowedOperations, Vbd, VbdOperations, Vif, VifOperations, Vm,
+        VmOperations as Op, VmPowerState as State, host, vbd, vif, vm, vm_metrics,
+    },
+    errors,
+};
+use xapi_store::{Read, Tx};
+
+use super::{
+    domain, guest, memory, note,
+    placement::{self, Wanted},
+    reset,
+};
+use crate::{
+    Cx, Registry,
+    guard::{self, Patience},
+    handlers::{console, network as link},
+    rules::{self, Asked},
+};
+
+/// Registers the methods.
+pub fn register(on: &mut Registry) {
+    on.on(vm::call::start, start);
+    on.on(vm::call::start_on, start_on);
+}
+
+/// The strings a guest sees when nobody chose others, in the order clients see them.
+pub const GENERIC_BIOS_STRINGS: &[(&str, &str)] = &[
+    ("bios-vendor", "Xen"),
+    ("bios-version", ""),
+    ("system-manufacturer", "Xen"),
+    ("system-product-name", "HVM domU"),
+    ("system-version", ""),
+    ("system-serial-number", ""),
+    ("baseboard-manufacturer", ""),
+    ("baseboard-product-name", ""),
+    ("baseboard-version", ""),
+    ("baseboard-serial-number", ""),
+    ("baseboard-asset-tag", ""),
+    ("baseboard-location-in-chassis", ""),
+    ("enclosure-asset-tag", ""),
+    ("hp-rombios", ""),
+    ("oem-1", "Xen"),
+    ("oem-2", "MS_VM_CERT/SHA1/bdbeb6e0a816d43fa6d3fe8aaef04c2bad9d3e3d"),
+];
+
+async fn start(cx: Cx, this: Ref<Vm>, paused: bool, _force: bool) -> Result<()> {
+    let work = with_devices(&cx, &this, async {
+        prepare(&cx, &this).await?;
+        let home = placement::choose(&*cx.snapshot(), &this)?;
+        on_host(&cx, &this, &home, HostAllowedOperations::VmStart, boot(&cx, &this, &home, paused)).await?;
+        Ok(home)
+    });
+    let home = guard::within(&cx, &this, Op::Start, work).await?;
+    note::write(&cx, &this, "VM_STARTED", &format!("started {}", note::on_host(&cx, &home))).await;
+    Ok(())
+}
+
+async fn start_on(cx: Cx, this: Ref<Vm>, home: Ref<Host>, paused: bool, _force: bool) -> Result<()> {
+    let snapshot = cx.snapshot();
+    let current = snapshot.get(&home, host::current_operations)?;
+    if current.0.iter().any(|(_, op)| *op == HostAllowedOperations::Evacuate) {
+        return Err(errors::HOST_EVACUATE_IN_PROGRESS.with([&home]));
+    }
+    let work = with_devices(&cx, &this, async {
+        prepare(&cx, &this).await?;
+        placement::assert_can_boot_here(&*cx.snapshot(), &this, &home, Wanted::START)?;
+        on_host(&cx, &this, &home, HostAllowedOperations::VmStart, boot(&cx, &this, &home, paused)).await
+    });
+    guard::within(&cx, &this, Op::StartOn, work).await?;
+    note::write(&cx, &this, "VM_STARTED", &format!("started {}", note::on_host(&cx, &home))).await;
+    Ok(())
+}
+
+/// Marks all disks and cards of a VM as being attached while work runs.
+pub async fn with_devices<T>(cx: &Cx, this: &Ref<Vm>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let (disks, cards) = {
+        let snapshot = cx.snapshot();
+        (domain::disks(&*snapshot, this)?, snapshot.get(this, vm::VIFs)?)
+    };
+    let disks = guard::enter_all::<Vbd>(cx, &disks, VbdOperations::Attach).await?;
+    let cards = match guard::enter_all::<Vif>(cx, &cards, VifOperations::Attach).await {
+        Ok(cards) => cards,
+        Err(failure) => {
+            guard::leave_all(disks).await;
+            return Err(failure);
+        }
+    };
+    let outcome = work.await;
+    guard::leave_all(cards).await;
+    guard::leave_all(disks).await;
+    outcome
+}
+
+/// As [`with_devices`], for disks only.
+pub async fn with_disks<T>(cx: &Cx, this: &Ref<Vm>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let disks = domain::disks(&*cx.snapshot(), this)?;
+    let disks = guard::enter_all::<Vbd>(cx, &disks, VbdOperations::Attach).await?;
+    let outcome = work.await;
+    guard::leave_all(disks).await;
+    outcome
+}
+
+/// Reserves a host for a VM while work runs.
+pub async fn on_host<T>(
+    cx: &Cx,
+    this: &Ref<Vm>,
+    home: &Ref<Host>,
+    op: HostAllowedOperations,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let (target, host) = (this.clone(), home.clone());
+    let reserved = async {
+        cx.commit(move |tx| tx.set(&target, vm::scheduled_to_be_resident_on, host)).await?;
+        let outcome = work.await;
+        let target = this.clone();
+        cx.commit(move |tx| tx.set(&target, vm::scheduled_to_be_resident_on, Ref::null())).await?;
+        outcome
+    };
+    guard::within_as(cx, home, op, Asked::Guard, Patience::Standard, reserved).await
+}
+
+/// What a VM is given before its first placement.
+async fn prepare(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
+    let target = this.clone();
+    cx.commit(move |tx| {
+        settle_type(tx, &target)?;
+        let overhead = memory::overhead(tx.record(&target)?);
+        tx.set(&target, vm::memory_overhead, overhead)?;
+        if tx.get(&target, vm::bios_strings)?.0.is_empty() {
+            let generic = GENERIC_BIOS_STRINGS.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+            tx.set(&target, vm::bios_strings, generic.collect())?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Old records may not say how the guest is virtualised.
+///
+/// # Errors
+/// HANDLE_INVALID.
+pub fn settle_type(tx: &mut Tx, this: &Ref<Vm>) -> Result<()> {
+    if tx.get(this, vm::domain_type)? == DomainType::Unspecified {
+        let policy = tx.get(this, vm::HVM_boot_policy)?;
+        let kind = if policy.is_empty() { DomainType::Pv } else { DomainType::Hvm };
+        tx.set(this, vm::domain_type, kind)?;
+    }
+    Ok(())
+}
+
+/// The device model belongs to the firmware.
+fn platform(record: &xapi_schema::Record) -> Map<String, String> {
+    let mut platform = record.get(vm::platform);
+    if record.get(vm::domain_type) == DomainType::Hvm {
+        let uefi = record.get(vm::HVM_boot_params).get("firmware").is_some_and(|f| f == "uefi");
+        let model = if uefi { "qemu-upstream-uefi" } else { "qemu-upstream-compat" };
+        match platform.get("device-model").map(String::as_str) {
+            None | Some("qemu-trad") => platform.set("device-model".into(), model.into()),
+            Some(_) => {}
+        }
+        if platform.get("secureboot").is_some_and(|v| v == "auto") {
+            platform.set("secureboot".into(), "false".into());
+        }
+    }
+    platform
+}
+
+async fn boot(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) -> Result<()> {
+    let target = this.clone();
+    cx.commit(move |tx| {
+        let record = tx.record(&target)?.clone();
+        if record.get(vm::ha_restart_priority) == "restart" {
+            tx.set(&target, vm::ha_always_run, true)?;
+        }
+        tx.set(&target, vm::platform, platform(&record))?;
+        let agent = record.get(vm::guest_metrics);
+        tx.set(&target, vm::guest_metrics, Ref::null())?;
+        if tx.exists(&agent) {
+            tx.destroy(&agent)?;
+        }
+        if record.get(vm::generation_id) == "0:0" {
+            tx.set(&target, vm::generation_id, generation_id())?;
+        }
+        Ok(())
+    })
+    .await?;
+    if let Err(failure) = launch(cx, this, home, paused, None).await {
+        let target = this.clone();
+        cx.commit(move |tx| reset::halted(tx, &target, false)).await?;
+        return Err(failure);
+    }
+    wait(cx, cx.snapshot().get(this, vm::start_delay)?).await;
+    Ok(())
+}
+
+/// A delay an administrator set between VMs; whoever cancels the task need not wait for it.
+pub async fn wait(cx: &Cx, seconds: i64) {
+    if seconds > 0 {
+        tokio::select! {
+            () = tokio::time::sleep(std::time::Duration::from_secs(seconds as u64)) => {}
+            () = cx.task.cancelled() => {}
+        }
+    }
+}
+
+/// Two random numbers that tell a guest it is not the one it was.
+pub fn generation_id() -> String {
+    let half = || {
+        let bytes = *uuid::Uuid::new_v4().as_bytes();
+        u64::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[9], bytes[10]])
+            >> 1
+    };
+    format!("{}:{}", half(), half())
+}
+
+/// Builds the domain of a VM, from a memory image or afresh, and writes what became of it.
+///
+/// # Errors
+/// Those of the hypervisor; then there is no domain, and the record is as it was but for
+/// `currently_attached` of its devices.
+pub async fn launch(
+    cx: &Cx,
+    this: &Ref<Vm>,
+    home: &Ref<Host>,
+    paused: bool,
+    image: Option<(String, String)>,
+) -> Result<()> {
+    let restored = image.is_some();
+    let target = this.clone();
+    cx.commit(move |tx| {
+        for device in domain::disks(tx, &target)? {
+            tx.set(&device, vbd::currently_attached, true)?;
+        }
+        for card in tx.get(&target, vm::VIFs)? {
+            tx.set(&card, vif::currently_attached, true)?;
+        }
+        Ok(())
+    })
+    .await?;
+    link::bring_up_for(cx, this).await?;
+    let spec = domain::spec(&*cx.snapshot(), this)?;
+    let uuid = spec.uuid.clone();
+    let hypervisor = &cx.xapi.backends.hypervisor;
+    let started = match image {
+        Some(image) => hypervisor.restore(spec, image).await?,
+        None => hypervisor.build(spec).await?,
+    };
+    let written = record_start(cx, this, home, started, paused, restored).await;
+    let running = match written {
+        Ok(()) if !paused => hypervisor.unpause(&uuid).await,
+        other => other,
+    };
+    if let Err(failure) = running {
+        // A domain nobody knows of must not stay behind.
+        if let Err(failure) = hypervisor.destroy(&uuid).await {
+            tracing::error!(%failure, vm = %this, "the domain of a failed start could not be ended");
+        }
+        return Err(failure);
+    }
+    guest::read_agent(cx, this).await
+}
+
+async fn record_start(
+    cx: &Cx,
+    this: &Ref<Vm>,
+    home: &Ref<Host>,
+    started: Started,
+    paused: bool,
+    restored: bool,
+) -> Result<()> {
+    let (target, host) = (this.clone(), home.clone());
+    cx.commit(move |tx| {
+        tx.set(&target, vm::resident_on, host)?;
+        tx.set(&target, vm::scheduled_to_be_resident_on, Ref::null())?;
+        let kind = tx.get(&target, vm::domain_type)?;
+        reset::set_domain_type(tx, &target, kind)
+    })
+    .await?;
+    let (target, now) = (this.clone(), cx.clock().date());
+    cx.commit(move |tx| {
+        tx.set(&target, vm::power_state, if paused { State::Paused } else { State::Running })?;
+        rules::refresh(tx, &target)
+    })
+    .await?;
+    let (target, host) = (this.clone(), home.clone());
+    cx.commit(move |tx| {
+        guest::appear(tx, &target, now)?;
+        tx.set(&target, vm::domid, started.domid)?;
+        let goal = tx.get(&target, vm::memory_dynamic_max)?;
+        tx.set(&target, vm::memory_target, goal)?;
+        let metrics = tx.get(&target, vm::metrics)?;
+        if tx.exists(&metrics) {
+            let hvm = tx.get(&target, vm::domain_type)? == DomainType::Hvm;
+            let vcpus = tx.get(&target, vm::VCPUs_at_startup)?;
+            tx.set(&metrics, vm_metrics::hvm, hvm)?;
+            if !restored {
+                tx.set(&metrics, vm_metrics::start_time, now)?;
+            }
+            tx.set(&metrics, vm_metrics::VCPUs_number, vcpus)?;
+            tx.set(&metrics, vm_metrics::memory_actual, goal)?;
+        }
+        let flags = [("vendor", started.cpu_vendor), ("features", started.cpu_features)];
+        let flags = flags.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
+        tx.set(&target, vm::last_boot_CPU_flags, flags)?;
+        for device in domain::disks(tx, &target)? {
+            let position = crate::handlers::vbd::disk(tx, &device)?.position;
+            if let Some((_, name)) = started.disks.iter().find(|(at, _)| *at == position) {
+                tx.set(&device, vbd::device, name.clone())?;
+            }
+        }
+        console::offer(tx, &target, &host)?;
+        reset::recompute_devices(tx, &target)?;
+        rules::refresh(tx, &target)
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generation_ids_are_two_numbers_of_63_bits() {
+        for _ in 0..100 {
+            let id = generation_id();
+            let (a, b) = id.split_once(':').unwrap();
+            assert!(a.parse::<i64>().is_ok() && b.parse::<i64>().is_ok(), "{id}");
+        }
+    }
+}

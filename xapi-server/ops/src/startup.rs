@@ -1,0 +1,175 @@
+//! What the toolstack does each time it starts, after the rows of this host are there and before clients
+//! come: storage of a fresh host, what runs, what is allowed.
+
+use std::sync::Arc;
+
+use xapi_schema::{
+    Map, Ref, Result,
+    classes::{Host, Pool, Sr, Vbd, Vdi, Vif, Vm, VmAppliance, host, pool, sr},
+};
+use xapi_store::{Read, Tx};
+
+use crate::{
+    Cx, Xapi,
+    handlers::{pbd, pif, sr as repository, vm},
+    rules,
+};
+
+/// One SR of a fresh host.
+struct Fresh {
+    name: &'static str,
+    description: &'static str,
+    kind: &'static str,
+    content: &'static str,
+    shared: bool,
+    device_config: &'static [(&'static str, &'static str)],
+    sm_config: &'static [(&'static str, &'static str)],
+    other_config: &'static [(&'static str, &'static str)],
+}
+
+/// Names and keys are those clients look for and translate.
+const FRESH: &[Fresh] = &[
+    Fresh {
+        name: "Local storage",
+        description: "",
+        kind: "ext",
+        content: "user",
+        shared: false,
+        device_config: &[("device", "/dev/simulated")],
+        sm_config: &[],
+        other_config: &[("i18n-key", "local-storage"), ("i18n-original-value-name_label", "Local storage")],
+    },
+    Fresh {
+        name: "Removable storage",
+        description: "",
+        kind: "udev",
+        content: "disk",
+        shared: false,
+        device_config: &[("location", "/dev/xapi/block")],
+        sm_config: &[("type", "block")],
+        other_config: &[
+            ("i18n-key", "local-hotplug-disk"),
+            ("i18n-original-value-name_label", "Removable storage"),
+        ],
+    },
+    Fresh {
+        name: "DVD drives",
+        description: "Physical DVD drives",
+        kind: "udev",
+        content: "iso",
+        shared: false,
+        device_config: &[("location", "/dev/xapi/cd")],
+        sm_config: &[("type", "cd")],
+        other_config: &[
+            ("i18n-key", "local-hotplug-cd"),
+            ("i18n-original-value-name_label", "DVD drives"),
+            ("i18n-original-value-name_description", "Physical DVD drives"),
+        ],
+    },
+    Fresh {
+        name: "XCP-ng Tools",
+        description: "XCP-ng Tools ISOs",
+        kind: "iso",
+        content: "iso",
+        shared: true,
+        device_config: &[
+            ("location", "/opt/xensource/packages/iso"),
+            ("path", "/opt/xensource/packages/iso"),
+            ("legacy_mode", "true"),
+        ],
+        sm_config: &[],
+        other_config: &[
+            ("xensource_internal", "true"),
+            ("xenserver_tools_sr", "true"),
+            ("i18n-key", "xenserver-tools"),
+            ("i18n-original-value-name_label", "XCP-ng Tools"),
+            ("i18n-original-value-name_description", "XCP-ng Tools ISOs"),
+        ],
+    },
+];
+
+/// Brings objects in line with the world. Failures are logged: a host with a broken SR must still start.
+pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
+    let cx = Cx::internal(xapi, "xapi.startup");
+    vm::guest::reconcile(&cx).await;
+    if make_storage && let Err(failure) = storage(&cx).await {
+        tracing::error!(%failure, "the storage of a fresh host could not be made");
+    }
+    pbd::plug_all(&cx).await;
+    if let Err(failure) = cx.commit(recompute).await {
+        tracing::error!(%failure, "what is allowed could not be worked out");
+    }
+    if let Err(failure) = pif::watch_links(&cx).await {
+        tracing::warn!(%failure, "the network cards do not say how they are");
+    }
+}
+
+/// Follows domains for as long as the toolstack runs.
+pub async fn watch(xapi: Arc<Xapi>) {
+    vm::guest::watch(xapi).await;
+}
+
+/// Makes the SRs of a fresh host; one that has local storage is not fresh.
+async fn storage(cx: &Cx) -> Result<()> {
+    if !cx.snapshot().all::<Sr>().is_empty() {
+        return Ok(());
+    }
+    let home = cx.host().clone();
+    let made = cx
+        .commit(move |tx| FRESH.iter().map(|fresh| fresh.write(tx, &home)).collect::<Result<Vec<_>>>())
+        .await?;
+    for (this, link) in &made {
+        let snapshot = cx.snapshot();
+        let device_config = snapshot.get(link, xapi_schema::classes::pbd::device_config)?;
+        let config = repository::config(&*snapshot, this, &device_config)?;
+        cx.xapi.backends.storage.create(&config, 0).await?;
+        pbd::plug(cx.clone(), link.clone()).await?;
+    }
+    let Some((local, _)) = made.first().cloned() else { return Ok(()) };
+    let home = cx.host().clone();
+    cx.commit(move |tx| {
+        for pool in tx.all::<Pool>() {
+            tx.set(&pool, pool::default_SR, local.clone())?;
+        }
+        tx.set(&home, host::crash_dump_sr, local.clone())?;
+        tx.set(&home, host::suspend_image_sr, local)
+    })
+    .await
+}
+
+fn texts(pairs: &[(&str, &str)]) -> Map<String, String> {
+    pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
+}
+
+impl Fresh {
+    fn write(&self, tx: &mut Tx, home: &Ref<Host>) -> Result<(Ref<Sr>, Ref<xapi_schema::classes::Pbd>)> {
+        let names = (self.name, self.description);
+        let sm_config = texts(self.sm_config);
+        let this = repository::introduce_row(tx, "", names, self.kind, self.content, self.shared, sm_config)?;
+        tx.set(&this, sr::other_config, texts(self.other_config))?;
+        tx.set(&this, sr::is_tools_sr, self.kind == "iso")?;
+        let link = pbd::create_row(tx, &this, home, texts(self.device_config))?;
+        Ok((this, link))
+    }
+}
+
+/// What every object allows. Marks of operations died with the process that held them.
+fn recompute(tx: &mut Tx) -> Result<()> {
+    fresh_class::<Vbd>(tx)?;
+    fresh_class::<Vif>(tx)?;
+    fresh_class::<Vdi>(tx)?;
+    fresh_class::<Sr>(tx)?;
+    fresh_class::<Vm>(tx)?;
+    fresh_class::<VmAppliance>(tx)?;
+    fresh_class::<Host>(tx)?;
+    fresh_class::<Pool>(tx)?;
+    Ok(())
+}
+
+fn fresh_class<C: rules::Guarded>(tx: &mut Tx) -> Result<()> {
+    for this in tx.all::<C>() {
+        tx.set(&this, C::CURRENT, Map::default())?;
+        rules::refresh(tx, &this)?;
+    }
+    Ok(())
+}
