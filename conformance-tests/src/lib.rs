@@ -4,4 +4,5 @@ pub mod rbac;
 pub mod replay;
 pub mod rpc;
 pub mod server;
+pub mod tools;
 pub mod wire;

@@ -1,0 +1,60 @@
+//! Clients from other ecosystems: fetched into the target directory by their own package managers, run as
+//! programs. What can't be had is skipped aloud; where `CI=true` it is a failure.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::server::target_dir;
+
+/// Whether missing tools are failures.
+fn required() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}
+
+/// The directory a client lives in, fetched when it is not there yet; `None` is a skip.
+///
+/// `install` gets the command the directory to fill.
+///
+/// # Panics
+/// Where tools are required and this one can't be had.
+pub fn fetched(name: &str, program: &str, install: impl Fn(&mut Command, &Path)) -> Option<PathBuf> {
+    match fetch(name, program, install) {
+        Ok(dir) => Some(dir),
+        Err(why) if required() => panic!("{name} can't be had: {why}"),
+        Err(why) => {
+            eprintln!("SKIPPED: {name} can't be had, so nothing is known about it: {why}");
+            None
+        }
+    }
+}
+
+fn fetch(name: &str, program: &str, install: impl Fn(&mut Command, &Path)) -> Result<PathBuf, String> {
+    let dir = target_dir()?.join("clients").join(name);
+    let done = dir.join(".complete");
+    if done.exists() {
+        return Ok(dir);
+    }
+    std::fs::create_dir_all(&dir).map_err(|e| e.to_string())?;
+    let mut command = Command::new(program);
+    install(&mut command, &dir);
+    run(&mut command)?;
+    std::fs::write(&done, "").map_err(|e| e.to_string())?;
+    Ok(dir)
+}
+
+/// Runs a program to its end; the answer is what it printed.
+///
+/// # Errors
+/// What it complained about when it did not succeed.
+pub fn run(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|e| format!("{:?}: {e}", command.get_program()))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        Ok(text)
+    } else {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{:?} ended with {}:\n{text}\n{complaint}", command.get_program(), output.status))
+    }
+}
