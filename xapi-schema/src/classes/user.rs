@@ -1,15 +1,15 @@
-//! `user`: user.
+//! `user`: former local account; sessions carry user facts today.
 
 use crate::classes::prelude::*;
 
 class! {
-    User "user" "user" = table(Some(POOL_ADMIN)).published("rio").deprecated("george").silent().creatable().not_listable();
+    User "user" "Former local account; sessions carry user facts today" = table(Some(POOL_ADMIN)).published("rio").deprecated("george").silent().creatable().not_listable();
 
     fields {
-        uuid: String = dynamic_ro(POOL_ADMIN).published("rio"), "Uuid";
-        short_name: String = static_ro(POOL_ADMIN).published("rio"), "Short name";
-        fullname: String = rw(POOL_ADMIN).published("rio"), "Fullname";
-        other_config: Map<String, String> = rw(POOL_ADMIN).default(Default::Map(&[])).published("orlando"), "Other config";
+        uuid: String = dynamic_ro(POOL_ADMIN).published("rio"), "Permanent identifier of the account";
+        short_name: String = static_ro(POOL_ADMIN).published("rio"), "Login name of the user";
+        fullname: String = rw(POOL_ADMIN).published("rio"), "Name of the person";
+        other_config: Map<String, String> = rw(POOL_ADMIN).default(Default::Map(&[])).published("orlando"), "Free key-value pairs about the user";
     }
 
     methods {

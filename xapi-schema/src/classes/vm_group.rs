@@ -1,16 +1,16 @@
-//! `VM_group`: VM_group.
+//! `VM_group`: VMs whose hosts are chosen with regard to each other.
 
 use crate::classes::prelude::*;
 
 class! {
-    VmGroup "VM_group" "VM_group" = table(Some(VM_ADMIN)).prototyped("24.19.1").creatable();
+    VmGroup "VM_group" "VMs whose hosts are chosen with regard to each other" = table(Some(VM_ADMIN)).prototyped("24.19.1").creatable();
 
     fields {
-        uuid: String = dynamic_ro(POOL_ADMIN).published("rio"), "Uuid";
-        name_label: String = rw(VM_ADMIN).default(Default::Str("")).published("rio").column("name__label"), "Name label";
-        name_description: String = rw(VM_ADMIN).default(Default::Str("")).published("rio").column("name__description"), "Name description";
-        placement: PlacementPolicy = static_ro(VM_ADMIN).default(Default::Str("normal")).prototyped("24.19.1"), "Placement";
-        VMs: Vec<Ref<Vm>> = dynamic_ro(VM_ADMIN).prototyped("24.19.1").relation(ClassId::Vm, "groups", Holds::Many, Holds::Many), "Vms";
+        uuid: String = dynamic_ro(POOL_ADMIN).published("rio"), "Permanent identifier of the group";
+        name_label: String = rw(VM_ADMIN).default(Default::Str("")).published("rio").column("name__label"), "Name shown to people, not required to be unique";
+        name_description: String = rw(VM_ADMIN).default(Default::Str("")).published("rio").column("name__description"), "Free text about the group";
+        placement: PlacementPolicy = static_ro(VM_ADMIN).default(Default::Str("normal")).prototyped("24.19.1"), "Rule for choosing hosts";
+        VMs: Vec<Ref<Vm>> = dynamic_ro(VM_ADMIN).prototyped("24.19.1").relation(ClassId::Vm, "groups", Holds::Many, Holds::Many), "VMs in the group";
     }
 
     methods {
@@ -18,8 +18,8 @@ class! {
 }
 
 api_enum! {
-    PlacementPolicy "placement_policy" "placement_policy" {
-        AntiAffinity = "anti_affinity" "anti_affinity",
-        Normal = "normal" "normal",
+    PlacementPolicy "placement_policy" "Rules for choosing hosts in a group" {
+        AntiAffinity = "anti_affinity" "Members are spread over hosts where feasible",
+        Normal = "normal" "Members do not influence each other",
     }
 }

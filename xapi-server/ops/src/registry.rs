@@ -50,6 +50,12 @@ operation!(A, B, C, D, E, F, G, H, I, J);
 operation!(A, B, C, D, E, F, G, H, I, J, K);
 operation!(A, B, C, D, E, F, G, H, I, J, K, L);
 
+/// A member a constructor needs and was not given.
+fn missing_member(class: &'static Class, members: &Value) -> Option<&'static str> {
+    let needed = class.constructor_fields().filter(|(_, required)| *required);
+    needed.map(|(at, _)| class.fields[at].name).find(|name| members.get(name).is_none())
+}
+
 /// All registered functions.
 #[derive(Default)]
 pub struct Registry {
@@ -94,7 +100,12 @@ impl Registry {
         self.add(
             format!("{}.create", Class::of(C::ID).name),
             Arc::new(move |cx, mut values| {
-                let running = create(cx, values.pop().unwrap_or(Value::Nil));
+                let members = values.pop().unwrap_or(Value::Nil);
+                if let Some(missing) = missing_member(Class::of(C::ID), &members) {
+                    let failure = Failure::internal(format!("the member {missing} is missing"));
+                    return Box::pin(async move { Err(failure) });
+                }
+                let running = create(cx, members);
                 Box::pin(async move { Ok(running.await?.into_value()) })
             }),
         );

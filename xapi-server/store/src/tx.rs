@@ -6,7 +6,7 @@ use arcstr::ArcStr;
 use serde_json::{Map as Json, Value as Any};
 use xapi_schema::{
     ApiType, Class, ClassId, ClassTag, Failure, Field, FieldDef, FromValue, Holds, NULL_REF, Record, Ref,
-    Relation, Result, Value, errors,
+    Relation, Result, Ty, Value, errors,
 };
 
 use crate::{
@@ -115,6 +115,9 @@ impl Tx {
         for (at, field) in def.fields.iter().enumerate() {
             if field.is_back_reference() {
                 values[at] = Value::set([]);
+            } else if matches!(field.ty, Ty::Ref(_)) && values[at] == Value::EMPTY {
+                // Some references default to the empty text; what is read is always the null reference.
+                values[at] = Value::Str(NULL_REF);
             } else if field.name == "uuid" && values[at] == Value::EMPTY {
                 values[at] = Value::str(uuid::Uuid::new_v4().to_string());
             }

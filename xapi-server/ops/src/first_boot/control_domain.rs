@@ -61,6 +61,8 @@ fn create(tx: &mut Tx, seed: &Seed, this: &Ref<Host>, now: DateTime) -> Result<R
         ("actions_after_crash", Value::str("destroy")),
         ("HVM_shadow_multiplier", Value::Float(1.0)),
         ("domain_type", Value::str("pv")),
+        ("generation_id", Value::EMPTY),
+        ("has_vendor_device", Value::Bool(false)),
         ("metrics", Value::Str(metrics)),
     ]);
     tx.create_value(ClassId::Vm, None, &members).map(Ref::new)

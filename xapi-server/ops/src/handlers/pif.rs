@@ -71,6 +71,7 @@ pub fn introduce_card(tx: &mut Tx, home: &Ref<Host>, card: &Card, managed: bool)
         ("VLAN", Value::Int(-1)),
         ("metrics", Value::Str(metrics)),
         ("physical", Value::Bool(true)),
+        ("currently_attached", Value::Bool(false)),
         ("ip_configuration_mode", Value::str("None")),
         ("ipv6_configuration_mode", Value::str("None")),
         ("managed", Value::Bool(managed)),

@@ -78,6 +78,7 @@ pub fn create_rows(
         ("VLAN", Value::Int(tag)),
         ("metrics", Value::Str(record.get(pif::metrics).text().clone())),
         ("managed", Value::Bool(true)),
+        ("currently_attached", Value::Bool(false)),
         ("IPv6", Value::set([Value::EMPTY])),
         ("ip_configuration_mode", Value::str("None")),
         ("ipv6_configuration_mode", Value::str("None")),
