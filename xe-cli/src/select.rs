@@ -79,12 +79,16 @@ impl Select {
 
     /// All matching objects, without looking at how many there are.
     pub async fn matching(self, run: &Run<'_>) -> Outcome<Vec<Object>> {
+        self.matching_ignoring(run, self.ignore).await
+    }
+
+    async fn matching_ignoring(self, run: &Run<'_>, ignore: &[&str]) -> Outcome<Vec<Object>> {
         let (pseudo, fields): (&str, &[&str]) = match self.kind {
             Noun::Vm => ("vm", &["uuid", "name__label"]),
             Noun::Host => ("host", &["uuid", "hostname", "name__label"]),
             Noun::Sr => ("sr", &["uuid", "name__label"]),
         };
-        let mut params = run.args.others(self.ignore);
+        let mut params = run.args.others(ignore);
         let expr = match params.iter().position(|(name, _)| name == pseudo) {
             Some(at) => {
                 let (_, value) = params.remove(at);
@@ -116,7 +120,12 @@ impl Select {
 
     /// The objects to work on; an error when there are none, or several without leave.
     pub async fn objects(self, run: &Run<'_>) -> Outcome<Vec<Object>> {
-        let objects = self.matching(run).await?;
+        self.objects_ignoring(run, self.ignore).await
+    }
+
+    /// Like [`Select::objects`] with another list of parameters that are no filters.
+    pub async fn objects_ignoring(self, run: &Run<'_>, ignore: &[&str]) -> Outcome<Vec<Object>> {
+        let objects = self.matching_ignoring(run, ignore).await?;
         let (what, one) = match self.kind {
             Noun::Vm => ("matches VMs", "VM"),
             Noun::Host => ("matching hosts", "host"),

@@ -3,10 +3,13 @@
 //! Each noun's `run` answers false for names it does not know; a name in the command table that no
 //! noun knows is refused honestly.
 
+mod calls;
 mod help;
 
+use xapi_schema::Value;
+
 use crate::{
-    fault::{Outcome, command},
+    fault::{Fault, Outcome, command, not_found},
     generated,
     run::Run,
 };
@@ -15,8 +18,42 @@ pub use help::{Part, help};
 
 /// Runs the command of a session that is open.
 pub async fn run(run: &mut Run<'_>) -> Outcome {
-    if generated::run(run).await? {
+    if generated::run(run).await? || calls::run(run).await? {
         return Ok(());
     }
     command(format!("The command '{}' is not implemented by this server", run.args.command))
+}
+
+/// The host the session runs on.
+async fn this_host(run: &Run<'_>) -> Outcome<Value> {
+    run.call("session.get_this_host", [run.api.session().into()]).await
+}
+
+/// The pool.
+async fn pool(run: &Run<'_>) -> Outcome<Value> {
+    let pools = run.call("pool.get_all", []).await?;
+    pools.as_set().and_then(<[Value]>::first).cloned().ok_or_else(not_found)
+}
+
+/// `args:key=value` of plug-in calls; `args:key:file=path` takes the content of the client's file.
+async fn plugin_args(run: &mut Run<'_>, name: &str) -> Outcome<Value> {
+    let mut pairs: Vec<(String, Value)> = Vec::new();
+    for (key, value) in run.args.map(name) {
+        match key.strip_suffix(":file") {
+            None => pairs.push((key, value.into())),
+            Some(key) => {
+                let content = file(run, &value, &format!("file {value}")).await?;
+                pairs.push((key.into(), content.into()));
+            }
+        }
+    }
+    Ok(Value::map(pairs))
+}
+
+/// The content of a client's file; unreadable ends the command with `Failed to read <what>`.
+async fn file(run: &mut Run<'_>, path: &str, what: &str) -> Outcome<String> {
+    match run.load(path).await? {
+        Some(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        None => Err(Fault::Stderr(format!("Failed to read {what}\n"), 1)),
+    }
 }

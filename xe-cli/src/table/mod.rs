@@ -3,10 +3,12 @@
 //! The text files under `data/` hold facts of the original command line (xen-api e2ee48d68) in a
 //! form of our own; they are read once. Never here: API calls.
 
+mod calls;
 mod commands;
 mod fields;
 mod files;
 
+pub use calls::{CallDef, Term, Word, call, calls};
 pub use commands::{CommandDef, Noun, command, commands, noun, nouns};
 pub use fields::{AddDef, FieldDef, Kind, Parser, RecordDef, Source, record};
 
