@@ -1,6 +1,8 @@
 //! `xapi`: the toolstack daemon. Reads its settings, puts the parts together, says how to reach it, serves.
 
+mod cli;
 mod config;
+mod handlers;
 mod machine;
 mod passwords;
 mod seed;

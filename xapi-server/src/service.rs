@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use tokio::io::AsyncWriteExt;
+use base64::Engine;
 use xapi_http::{Answer, HandlerRequest, Origin, RpcRequest, Service, Wire, page};
-use xapi_ops::{CallInfo, Peer, Xapi};
-use xapi_schema::{Result, Value, http::Handler};
+use xapi_ops::{
+    CallInfo, Peer, Xapi,
+    session::{self, LoginRequest, Session},
+};
+use xapi_schema::{Failure, Result, Value, errors, http::Handler};
+
+use crate::{cli, handlers};
 
 /// The toolstack as an HTTP service.
 pub struct Api {
@@ -17,6 +22,36 @@ impl Api {
     pub fn new(xapi: Arc<Xapi>) -> Api {
         Api { xapi }
     }
+
+    /// The session a handler's caller shows, and whether it was opened for this request only.
+    async fn session(&self, request: &HandlerRequest) -> Result<(Arc<Session>, bool)> {
+        let invalid = || errors::SESSION_INVALID.with([""]);
+        let shown =
+            request.query("session_id").map(str::to_string).or_else(|| request.cookie("session_id"));
+        if let Some(reference) = shown {
+            return self.xapi.sessions.get(&reference).map(|known| (known, false)).ok_or_else(invalid);
+        }
+        let opened = if let Some((user, password)) = request.authorization().and_then(basic) {
+            let login = LoginRequest { user, password, originator: "http".into() };
+            session::login(&self.xapi, &peer(request.origin), login).await?
+        } else if let Some(secret) = request.cookie("pool_secret") {
+            session::open_pool(&self.xapi, &secret).await?
+        } else if request.origin == Origin::LocalSocket {
+            session::open_local(&self.xapi, "http").await?
+        } else {
+            return Err(invalid());
+        };
+        self.xapi.sessions.get(opened.as_str()).map(|known| (known, true)).ok_or_else(invalid)
+    }
+}
+
+/// Name and password of a `Basic` authorization.
+fn basic(header: &str) -> Option<(String, String)> {
+    let encoded = header.strip_prefix("Basic ")?;
+    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_string(), password.to_string()))
 }
 
 fn peer(origin: Origin) -> Peer {
@@ -24,6 +59,23 @@ fn peer(origin: Origin) -> Peer {
         Origin::LocalSocket => Peer::Local,
         Origin::Plain(address) | Origin::Tls(address) => Peer::Network(address.ip()),
     }
+}
+
+/// Asks for credentials.
+fn unauthorised(handler: &Handler) -> Answer {
+    let mut answer = page(401, "");
+    answer.headers.push(("WWW-Authenticate", format!("Basic realm=\"{}\"", handler.name)));
+    answer
+}
+
+/// May this session use the handler?
+fn assert_role(handler: &Handler, session: &Session) -> Result<()> {
+    let held = session.superuser || session.pool || session.roles.iter().any(|role| handler.roles.contains(role));
+    if held || !handler.rbac_checked {
+        return Ok(());
+    }
+    let permission = format!("http/{}", handler.name);
+    Err(errors::RBAC_PERMISSION_DENIED.with([permission.as_str(), "your roles do not include this"]))
 }
 
 impl Service for Api {
@@ -38,22 +90,40 @@ impl Service for Api {
     }
 
     async fn handle(&self, handler: &'static Handler, request: HandlerRequest) -> Answer {
-        let local = request.origin == Origin::LocalSocket;
-        let session =
-            request.cookie("session_id").or_else(|| request.query("session_id").map(str::to_string));
-        let known = session.is_some_and(|reference| self.xapi.sessions.get(&reference).is_some());
-        if !local && !known {
-            let mut answer = page(401, "");
-            answer.headers.push(("WWW-Authenticate", format!("Basic realm=\"{}\"", handler.name)));
+        if let Some(answer) = handlers::without_login(handler, &request) {
             return answer;
         }
-        page(501, handler.path)
+        let (session, opened) = match self.session(&request).await {
+            Ok(found) => found,
+            Err(Failure { code, .. }) => {
+                tracing::debug!(code, handler = handler.name, "a handler's caller is nobody");
+                return unauthorised(handler);
+            }
+        };
+        let answer = match assert_role(handler, &session) {
+            Ok(()) => handlers::answer(&self.xapi, &session, handler, request).await,
+            Err(_) => page(403, ""),
+        };
+        if opened {
+            session::close(&self.xapi, &session.reference).await;
+        }
+        answer
     }
 
-    async fn cli(&self, _: Origin, mut stream: Wire) {
-        let text = "HTTP/1.1 501 Method not implemented\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-        // The client may be gone already; then nobody misses the answer.
-        let _ = stream.write_all(text.as_bytes()).await;
-        let _ = stream.shutdown().await;
+    async fn cli(&self, origin: Origin, wire: Wire) {
+        cli::serve(self.xapi.clone(), peer(origin), wire).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_may_hold_colons() {
+        assert_eq!(basic("Basic cm9vdDphOmI="), Some(("root".into(), "a:b".into())));
+        for senseless in ["", "Basic", "Basic !!!", "Bearer cm9vdDphOmI=", "Basic cm9vdA=="] {
+            assert_eq!(basic(senseless), None, "{senseless}");
+        }
     }
 }

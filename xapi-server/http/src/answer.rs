@@ -67,9 +67,13 @@ impl Answer {
         if let Some(length) = self.length {
             put("content-length", &length.to_string());
         }
+        // Pages that end a connection carry their type before it, answers that keep it after it.
+        let first = self.headers.iter().filter(|(name, _)| self.close && *name == "content-type");
+        first.for_each(|(name, value)| put(name, value));
         put("connection", if keep_alive && !self.close { "keep-alive" } else { "close" });
         put("cache-control", "no-cache, no-store");
-        self.headers.iter().for_each(|(name, value)| put(name, value));
+        let rest = self.headers.iter().filter(|(name, _)| !self.close || *name != "content-type");
+        rest.for_each(|(name, value)| put(name, value));
         let mut response = Response::new(self.body);
         *response.headers_mut() = headers;
         *response.status_mut() =

@@ -29,12 +29,12 @@ pub struct Wire {
     inner: Box<dyn Duplex>,
 }
 
-trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
 
 impl Wire {
     /// Any stream.
-    pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Wire {
+    pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static) -> Wire {
         Wire { ahead: Vec::new(), inner: Box::new(stream) }
     }
 }

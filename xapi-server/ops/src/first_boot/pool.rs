@@ -43,6 +43,7 @@ fn create(tx: &mut Tx, this: &Ref<Host>, now: DateTime) -> Result<Ref<Pool>> {
         ("update_sync_frequency", Value::str("weekly")),
         ("local_auth_max_threads", Value::Int(8)),
         ("ext_auth_max_threads", Value::Int(1)),
+        ("ext_auth_cache_enabled", Value::Bool(false)),
         ("ext_auth_cache_size", Value::Int(50)),
         ("ext_auth_cache_expiry", Value::Int(300)),
         ("ha_reboot_vm_on_internal_shutdown", Value::Bool(true)),
