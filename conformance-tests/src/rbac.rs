@@ -19,6 +19,8 @@ pub struct Method {
     pub internal: bool,
     /// Answers MESSAGE_REMOVED.
     pub removed: bool,
+    /// In the model although its class is removed.
+    pub of_removed_class: bool,
     /// One answer for each of [`ROLES`].
     pub allowed: [bool; 6],
 }
@@ -58,6 +60,7 @@ pub fn methods() -> Result<Vec<Method>, String> {
             has_async: flags.split(',').any(|flag| flag == "async"),
             internal: flags.split(',').any(|flag| flag == "internal"),
             removed: flags.split(',').any(|flag| flag == "removed"),
+            of_removed_class: flags.split(',').any(|flag| flag == "of-removed-class"),
             allowed: allowed(digits)?,
         }),
         other => Err(format!("rbac.tsv: {other:?}")),

@@ -17,9 +17,10 @@ fn python_xenapi() {
     }) else {
         return;
     };
-    let server = Server::start(&Options::golden()).expect("the daemon starts");
+    let server = Server::start(&Options { tls: true, ..Options::golden() }).expect("the daemon starts");
+    let secure = format!("https://{}", server.https().expect("an address over TLS"));
     let mut script = Command::new("python3");
-    script.arg(crate_dir().join("tests/clients/xenapi.py")).args([&server.url(), ROOT_PASSWORD]);
+    script.arg(crate_dir().join("tests/clients/xenapi.py")).args([&server.url(), ROOT_PASSWORD, &secure]);
     script.env("PYTHONPATH", &dir);
     let said = tools::run(&mut script).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(said.trim(), "done");

@@ -3,7 +3,7 @@ import sys
 
 import XenAPI
 
-url, password = sys.argv[1:3]
+url, password, secure_url = sys.argv[1:4]
 
 try:
     XenAPI.Session(url).xenapi.login_with_password("root", "wrong", "1.0", "conformance")
@@ -40,4 +40,9 @@ try:
         assert failure.details == ["HANDLE_INVALID", "VM", "OpaqueRef:NULL"], failure.details
 finally:
     session.xenapi.session.logout()
+
+secure = XenAPI.Session(secure_url, ignore_ssl=True)
+secure.xenapi.login_with_password("root", password, "1.0", "conformance")
+assert secure.xenapi.pool.get_name_label(pool) == name
+secure.xenapi.session.logout()
 print("done")
