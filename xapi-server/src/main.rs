@@ -1,5 +1,6 @@
 //! `xapi`: the toolstack daemon. Reads its settings, puts the parts together, says how to reach it, serves.
 
+mod audit;
 mod cli;
 mod config;
 mod handlers;
@@ -19,13 +20,29 @@ use xapi_store::Store;
 
 use crate::{config::Config, passwords::PasswordFile, service::Api};
 
+/// File of the audit lines in the state directory.
+const AUDIT_LOG: &str = "audit.log";
+
 fn main() -> Result<()> {
     let config = Config::resolve(config::Flags::parse())?;
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(&config.log))
-        .with_writer(std::io::stderr)
-        .init();
+    state::make(&config.state_dir)?;
+    log(&config)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config))
+}
+
+/// What happens goes to standard error; what was asked goes to the audit log.
+fn log(config: &Config) -> Result<()> {
+    use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+    let file = audit::AuditFile::open(&config.state_dir.join(AUDIT_LOG))?;
+    let audit = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(std::sync::Mutex::new(file))
+        .with_filter(EnvFilter::new("off,audit=info"));
+    let events = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_filter(EnvFilter::new(&config.log));
+    tracing_subscriber::registry().with(audit).with(events).init();
+    Ok(())
 }
 
 async fn run(config: Config) -> Result<()> {
@@ -53,6 +70,7 @@ async fn run(config: Config) -> Result<()> {
         &seed.identity.hostname,
         seed.identity.address.parse().ok(),
     )?;
+    let handlers = handlers::Handlers { audit_log: config.state_dir.join(AUDIT_LOG) };
     let listeners = Listeners {
         http: address(config.http.as_deref())?,
         https: match address(config.https.as_deref())? {
@@ -61,7 +79,7 @@ async fn run(config: Config) -> Result<()> {
         },
         socket: config.socket.clone(),
     };
-    let running = xapi_http::start(Arc::new(Api::new(xapi.clone())), listeners).await?;
+    let running = xapi_http::start(Arc::new(Api::new(xapi.clone(), handlers)), listeners).await?;
     announce(&config, &running, fresh.as_deref(), &identity);
     let collector = tokio::spawn(collect(xapi));
     wait_for_signal().await?;

@@ -10,24 +10,24 @@ use xapi_ops::{
 };
 use xapi_schema::{Failure, Result, Value, errors, http::Handler};
 
-use crate::{cli, handlers};
+use crate::{cli, handlers::Handlers};
 
 /// The toolstack as an HTTP service.
 pub struct Api {
     xapi: Arc<Xapi>,
+    handlers: Handlers,
 }
 
 impl Api {
     /// Serves this toolstack.
-    pub fn new(xapi: Arc<Xapi>) -> Api {
-        Api { xapi }
+    pub fn new(xapi: Arc<Xapi>, handlers: Handlers) -> Api {
+        Api { xapi, handlers }
     }
 
     /// The session a handler's caller shows, and whether it was opened for this request only.
     async fn session(&self, request: &HandlerRequest) -> Result<(Arc<Session>, bool)> {
         let invalid = || errors::SESSION_INVALID.with([""]);
-        let shown =
-            request.query("session_id").map(str::to_string).or_else(|| request.cookie("session_id"));
+        let shown = request.query("session_id").map(str::to_string).or_else(|| request.cookie("session_id"));
         if let Some(reference) = shown {
             return self.xapi.sessions.get(&reference).map(|known| (known, false)).ok_or_else(invalid);
         }
@@ -70,7 +70,8 @@ fn unauthorised(handler: &Handler) -> Answer {
 
 /// May this session use the handler?
 fn assert_role(handler: &Handler, session: &Session) -> Result<()> {
-    let held = session.superuser || session.pool || session.roles.iter().any(|role| handler.roles.contains(role));
+    let held =
+        session.superuser || session.pool || session.roles.iter().any(|role| handler.roles.contains(role));
     if held || !handler.rbac_checked {
         return Ok(());
     }
@@ -90,7 +91,7 @@ impl Service for Api {
     }
 
     async fn handle(&self, handler: &'static Handler, request: HandlerRequest) -> Answer {
-        if let Some(answer) = handlers::without_login(handler, &request) {
+        if let Some(answer) = self.handlers.without_login(&self.xapi, handler, &request) {
             return answer;
         }
         let (session, opened) = match self.session(&request).await {
@@ -101,7 +102,7 @@ impl Service for Api {
             }
         };
         let answer = match assert_role(handler, &session) {
-            Ok(()) => handlers::answer(&self.xapi, &session, handler, request).await,
+            Ok(()) => self.handlers.answer(&self.xapi, &session, handler, request).await,
             Err(_) => page(403, ""),
         };
         if opened {

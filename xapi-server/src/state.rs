@@ -10,16 +10,20 @@ use std::{
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{Flock, FlockArg};
 
-/// Makes the directory if needed and keeps other daemons out while the answer lives.
+/// Makes the directory if needed.
 ///
 /// # Errors
-/// When another daemon uses it, or it can't be made.
+/// When it can't be made.
+pub fn make(dir: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(dir).with_context(|| dir.display().to_string())
+}
+
+/// Keeps other daemons out while the answer lives.
+///
+/// # Errors
+/// When another daemon uses the directory.
 pub fn lock(dir: &Path) -> Result<Flock<File>> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .with_context(|| dir.display().to_string())?;
     let file =
         OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join("lock"))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {

@@ -36,7 +36,11 @@ impl Answer {
             status,
             headers: vec![("content-type", content_type.to_string())],
             length: Some(bytes.len()),
-            body: Full::new(bytes).map_err(|never| match never {}).boxed(),
+            body: if bytes.is_empty() {
+                nothing()
+            } else {
+                Full::new(bytes).map_err(|never| match never {}).boxed()
+            },
             close: false,
         }
     }
@@ -83,6 +87,11 @@ impl Answer {
         }
         response
     }
+}
+
+/// No bytes, as a stream: for a body known to be empty the HTTP library would put the length elsewhere.
+fn nothing() -> AnswerBody {
+    BodyExt::boxed(StreamBody::new(Iter(std::iter::empty::<Result<Frame<Bytes>, std::io::Error>>())))
 }
 
 /// A stream over ready frames.

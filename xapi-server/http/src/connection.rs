@@ -110,7 +110,7 @@ pub async fn serve<S: Service>(service: Arc<S>, origin: Origin, mut wire: Wire) 
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS)
         .auto_date_header(false)
-        .max_buf_size(64 * 1024)
+        .max_buf_size(128 * 1024)
         .preserve_header_case(true)
         .serve_connection(TokioIo::new(wire), answering)
         .with_upgrades();

@@ -105,6 +105,7 @@ pub fn preflight(headers: &HeaderMap) -> Answer {
     let asked = headers.get("access-control-request-headers").and_then(|v| v.to_str().ok());
     let allowed = asked.map_or("X-Requested-With".to_string(), |asked| format!("{asked}, X-Requested-With"));
     let mut answer = Answer::text(200, "", Bytes::new());
+    answer.length = Some(0);
     answer.headers = vec![
         ("Access-Control-Allow-Origin", "*".into()),
         ("Access-Control-Allow-Headers", allowed),

@@ -1,11 +1,15 @@
-//! One log line for each call: who, from where, what, and how it ended. Secrets never appear.
+//! One log line for each call that is more than a look: who, from where, what, and how it ended. Secrets
+//! never appear.
 
-use xapi_schema::{Message, Result, Value};
+use xapi_schema::{Message, Result, Role, Value};
 
 use crate::{Peer, session::Session};
 
 /// Writes the line. `args` are only looked at for methods whose arguments may be shown.
 pub fn log(peer: &Peer, session: Option<&Session>, message: &Message, outcome: &Result<Value>) {
+    if message.roles.contains(Role::ReadOnly) && message.session && outcome.is_ok() {
+        return;
+    }
     let (track, user) = match session {
         Some(session) => (session.track_id(), session.user.as_str()),
         None => (String::new(), ""),
