@@ -17,6 +17,7 @@ pub mod run;
 pub mod select;
 pub mod server;
 pub mod table;
+pub mod tasks;
 pub mod values;
 
 pub use api::{Api, Boxed, Credentials, Login};

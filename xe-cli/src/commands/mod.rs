@@ -5,6 +5,9 @@
 
 mod calls;
 mod help;
+mod snapshot;
+mod uninstall;
+mod vm;
 
 use xapi_schema::Value;
 
@@ -18,7 +21,12 @@ pub use help::{Part, help};
 
 /// Runs the command of a session that is open.
 pub async fn run(run: &mut Run<'_>) -> Outcome {
-    if generated::run(run).await? || calls::run(run).await? {
+    if generated::run(run).await?
+        || calls::run(run).await?
+        || vm::run(run).await?
+        || snapshot::run(run).await?
+        || uninstall::run(run).await?
+    {
         return Ok(());
     }
     command(format!("The command '{}' is not implemented by this server", run.args.command))

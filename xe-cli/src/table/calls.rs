@@ -185,5 +185,19 @@ mod tests {
     }
 
     /// Parameters the original reads without declaring them.
-    const UNDECLARED: [&str; 0] = [];
+    const UNDECLARED: [&str; 13] = [
+        "host-prepare-for-poweroff uuid",
+        "pool-configure-repository-proxy uuid",
+        "pool-disable-client-certificate-auth uuid",
+        "pool-disable-repository-proxy uuid",
+        "pool-disable-ssh uuid",
+        "pool-enable-client-certificate-auth uuid",
+        "pool-enable-ssh uuid",
+        "pool-get-guest-secureboot-readiness uuid",
+        "pool-reset-telemetry-uuid uuid",
+        "pool-set-update-sync-enabled uuid",
+        "pool-sync-updates uuid",
+        "secret-create other-config",
+        "vdi-snapshot driver-params",
+    ];
 }
