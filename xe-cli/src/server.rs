@@ -196,3 +196,36 @@ async fn tell<S: Stream>(stream: &mut S, api: Option<&dyn Api>, fault: &Fault, t
     }
     Ok(status)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The exchange must be able to move between the server's threads.
+    #[allow(dead_code)] // compiled, never called
+    fn serve_is_send(stream: tokio::io::DuplexStream, login: &dyn Login) {
+        fn check<T: Send>(_: T) {}
+        check(serve(stream, 0, login, false));
+    }
+
+    #[test]
+    fn bodies_are_split_into_lines() {
+        assert_eq!(lines(b"vm-list\nusername=root\r\npassword="), ["vm-list", "username=root", "password="]);
+        assert_eq!(lines(b"vm-list\n"), ["vm-list"]);
+    }
+
+    #[test]
+    fn checks_before_login_come_in_order() {
+        let try_it = |words: &[&str]| prepare(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
+        assert!(matches!(try_it(&["a=b"]), Err(Fault::Syntax)));
+        assert!(matches!(try_it(&["nosuch", "minimal=maybe"]), Err(Fault::Api(_))));
+        assert!(matches!(try_it(&["nosuch"]), Err(Fault::UnknownCommand(_))));
+        assert!(
+            matches!(try_it(&["network-create"]), Err(Fault::MissingParam(name)) if name == "name-label")
+        );
+        assert!(
+            try_it(&["network-create", "name-label="])
+                .is_ok_and(|(_, minimal, def)| !minimal && def.is_some())
+        );
+    }
+}

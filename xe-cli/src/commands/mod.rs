@@ -4,8 +4,11 @@
 //! noun knows is refused honestly.
 
 mod calls;
+mod disk;
 mod help;
+mod network;
 mod snapshot;
+mod storage;
 mod uninstall;
 mod vm;
 
@@ -26,6 +29,9 @@ pub async fn run(run: &mut Run<'_>) -> Outcome {
         || vm::run(run).await?
         || snapshot::run(run).await?
         || uninstall::run(run).await?
+        || disk::run(run).await?
+        || storage::run(run).await?
+        || network::run(run).await?
     {
         return Ok(());
     }
@@ -41,6 +47,16 @@ async fn this_host(run: &Run<'_>) -> Outcome<Value> {
 async fn pool(run: &Run<'_>) -> Outcome<Value> {
     let pools = run.call("pool.get_all", []).await?;
     pools.as_set().and_then(<[Value]>::first).cloned().ok_or_else(not_found)
+}
+
+/// The pool's default SR, `None` when it has none that exists.
+async fn default_sr(run: &Run<'_>) -> Outcome<Option<Value>> {
+    let sr = run.call("pool.get_default_SR", [pool(run).await?]).await?;
+    match run.call("SR.get_uuid", [sr.clone()]).await {
+        Ok(_) => Ok(Some(sr)),
+        Err(Fault::Api(_)) => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// `args:key=value` of plug-in calls; `args:key:file=path` takes the content of the client's file.
