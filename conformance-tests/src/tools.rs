@@ -13,7 +13,7 @@ fn required() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
-/// The directory a client lives in, fetched when it is not there yet; `None` is a skip.
+/// The directory a package lives in, fetched when this version is not there yet; `None` is a skip.
 ///
 /// `install` gets the command the directory to fill.
 ///

@@ -11,7 +11,7 @@ const PACKAGE: &str = "xen-api@4.7.6";
 
 #[test]
 fn node_xen_api() {
-    let Some(dir) = tools::fetched("node", "npm", |command, dir| {
+    let Some(dir) = tools::fetched(PACKAGE, "npm", |command, dir| {
         command.args([
             "install",
             "--silent",

@@ -11,7 +11,7 @@ const PACKAGE: &str = "XenAPI==26.21.1";
 
 #[test]
 fn python_xenapi() {
-    let Some(dir) = tools::fetched("python", "python3", |command, dir| {
+    let Some(dir) = tools::fetched(PACKAGE, "python3", |command, dir| {
         command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE, "--target"]);
         command.arg(dir);
     }) else {
