@@ -6,10 +6,10 @@ use super::batmap::{BatmapHeader, map_bytes};
 use super::footer::{FOOTER_LEN, Footer, Kind};
 use super::header::{HEADER_LEN, Header, MAX_ENTRIES};
 use super::locator::{Locator, encode};
-use super::{BLOCK_SIZE, MAX_VIRTUAL_SIZE, SECTOR, round_up};
+use super::{BLOCK_SIZE, MAX_VIRTUAL_SIZE, SECTOR, round_up, sizing};
 use crate::error::{Error, Result};
 use crate::file::BlockFile;
-use crate::volumes::plain_name;
+use crate::volumes::{Volumes, plain_name};
 use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
@@ -187,4 +187,33 @@ impl Layout {
         file.write_at(tail, &footer)?;
         Ok(file.flush()?)
     }
+}
+
+/// How much space a new image gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// A file that grows.
+    File,
+    /// A volume large enough for every block.
+    Thick,
+    /// A volume for metadata alone; it must be inflated before a guest writes.
+    Thin,
+}
+
+/// Makes an empty image in `volumes`, durable on return.
+///
+/// # Errors
+/// As [`plan`] and [`Layout::write`], and `AlreadyExists`.
+pub fn create(volumes: &dyn Volumes, name: &str, new: &NewImage, room: Room) -> Result<()> {
+    let meta_size =
+        if room == Room::File { new.meta_size } else { sizing::VOLUME_META_SIZE.max(new.meta_size) };
+    let layout = plan(&NewImage { meta_size, ..new.clone() })?;
+    let bytes = match room {
+        Room::File => layout.file_size(),
+        Room::Thick => sizing::thick(new.virtual_size),
+        Room::Thin => sizing::thin(layout.metadata_end()),
+    };
+    let file = volumes.create(name, bytes)?;
+    layout.write(&*file)?;
+    volumes.sync()
 }

@@ -7,12 +7,16 @@ pub mod audit;
 pub mod bat;
 pub mod batmap;
 pub mod bitmap;
+pub mod coalesce;
 pub mod create;
 pub mod footer;
 pub mod header;
+pub mod journal;
 pub mod locator;
 pub mod reader;
+pub mod resize;
 pub mod sizing;
+pub mod snapshot;
 pub mod writer;
 
 /// Bytes in a sector.

@@ -14,11 +14,12 @@ pub fn overhead(virtual_size: u64) -> u64 {
     round_up(3072 + 4 * blocks, SECTOR).and_then(|t| round_up(t + blocks / 8, 4096)).unwrap_or(u64::MAX)
 }
 
-/// Bytes of an inflated (thick) volume for a disk of `virtual_size` bytes. Saturates.
+/// Bytes of an inflated (thick) volume for a disk of `virtual_size` bytes, which counts in whole blocks. Saturates.
 pub fn thick(virtual_size: u64) -> u64 {
     let blocks = virtual_size.div_ceil(u64::from(BLOCK_SIZE));
-    virtual_size
-        .checked_add(overhead(VOLUME_META_SIZE))
+    blocks
+        .checked_mul(u64::from(BLOCK_SIZE))
+        .and_then(|v| v.checked_add(overhead(VOLUME_META_SIZE)))
         .and_then(|v| v.checked_add(4096 * blocks))
         .and_then(|v| round_up(v, VOLUME_STEP))
         .unwrap_or(u64::MAX)

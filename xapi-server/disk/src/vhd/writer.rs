@@ -5,9 +5,11 @@
 //! which returns only when everything before is durable. A cut in between leaves, for each sector, its old or
 //! new bytes. Never writes to an image another program made, and never after a flush failed.
 
+use super::bat::Bat;
 use super::batmap::BatmapHeader;
 use super::bitmap::{Bitmap, bitmap_bytes};
 use super::footer::{Footer, Kind};
+use super::header::Header;
 use super::reader::{FooterPlace, Image, Place};
 use super::{SECTOR, round_up};
 use crate::error::{Error, Result};
@@ -256,6 +258,25 @@ impl Writer {
         }
         self.unflushed = false;
         self.broken = false;
+        Ok(())
+    }
+
+    /// First byte behind metadata and blocks, unflushed ones included.
+    pub(super) fn data_end(&self) -> u64 {
+        self.end
+    }
+
+    /// Takes over a table that lies at a new place in the file, with everything durable but the header that
+    /// names it, which the caller writes next.
+    pub(super) fn set_table(&mut self, header: Header, bat: Bat, end: u64) -> Result<()> {
+        self.end = end;
+        if !self.image.file.is_fixed() {
+            self.put_footer()?;
+        }
+        self.image.file.flush()?;
+        self.image.header = Some(header);
+        self.image.bat = bat;
+        self.unflushed = false;
         Ok(())
     }
 

@@ -1,0 +1,114 @@
+//! What an operation over several images notes down so that a cut can be rolled back or forward. Every step of a
+//! recovery may be repeated: a cut during recovery changes nothing.
+
+use super::coalesce::{Relink, finish_coalesce, finish_leaf};
+use super::snapshot::{finish_replace, finish_snapshot, undo_snapshot};
+use crate::error::{Error, Result};
+use crate::volumes::Volumes;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A noted operation. Images are names in the same place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Note {
+    /// New images are being made; nothing old has changed: undo by removing them.
+    Making {
+        /// Images to remove.
+        new: Vec<String>,
+    },
+    /// The new images are complete: finish the renames.
+    Freezing {
+        /// The image that becomes an inner node.
+        leaf: String,
+        /// Its name as an inner node.
+        base: String,
+        /// The new leaf's present name.
+        new_leaf: String,
+        /// The new leaf's final name.
+        leaf_after: String,
+        /// The inner node carries a footer to mark.
+        vhd: bool,
+    },
+    /// `leaf` is being replaced by `by`, if that exists.
+    Replacing {
+        /// The image to replace.
+        leaf: String,
+        /// What takes its name.
+        by: String,
+        /// Where the replaced image waits for its removal.
+        old: String,
+    },
+    /// The node's data is in its parent: point its children there, then remove it.
+    Relinking {
+        /// The image that goes.
+        node: String,
+        /// The new links of its children.
+        children: Vec<Relink>,
+    },
+    /// The leaf's data is in its parent: the parent takes its place.
+    Swapping {
+        /// The image that goes.
+        leaf: String,
+        /// The image that stays.
+        parent: String,
+        /// The name it gets.
+        name: String,
+        /// Where the leaf waits for its removal.
+        old: String,
+        /// The parent carries a footer to mark.
+        vhd: bool,
+    },
+}
+
+/// Notes `note` durably under a fresh key, or under `key`.
+pub(super) fn put(volumes: &dyn Volumes, key: Option<&str>, note: &Note) -> Result<String> {
+    let key = key.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+    let text = serde_json::to_string(note).map_err(std::io::Error::other)?;
+    volumes.put_note(&key, &text)?;
+    Ok(key)
+}
+
+/// Finishes or undoes every interrupted operation of a place. No image of it may be open. Returns what was done.
+///
+/// # Errors
+/// [`Error::Refused`] for a note this version can't read; else the device's error. Run it again after either.
+pub fn recover(volumes: &dyn Volumes) -> Result<Vec<Note>> {
+    let mut notes = Vec::new();
+    for (key, text) in volumes.notes()? {
+        let note: Note = serde_json::from_str(&text).map_err(|e| {
+            Error::Refused(format!("journal {key:?} can't be read ({e}); nothing was recovered"))
+        })?;
+        notes.push((key, note));
+    }
+    // A freeze inside a revert must be whole before the revert is undone or finished.
+    notes.sort_by_key(|(_, n)| !matches!(n, Note::Freezing { .. }));
+    for (key, note) in &notes {
+        perform(volumes, note)?;
+        volumes.drop_note(key)?;
+    }
+    Ok(notes.into_iter().map(|(_, n)| n).collect())
+}
+
+/// Brings the operation of a note to its end.
+pub(super) fn perform(volumes: &dyn Volumes, note: &Note) -> Result<()> {
+    match note {
+        Note::Making { new } => undo_snapshot(volumes, new),
+        Note::Freezing { leaf, base, new_leaf, leaf_after, vhd } => {
+            finish_snapshot(volumes, leaf, base, new_leaf, leaf_after, *vhd)
+        }
+        Note::Replacing { leaf, by, old } => finish_replace(volumes, leaf, by, old),
+        Note::Relinking { node, children } => finish_coalesce(volumes, node, children),
+        Note::Swapping { leaf, parent, name, old, vhd } => {
+            finish_leaf(volumes, leaf, parent, name, old, *vhd)
+        }
+    }
+}
+
+/// Refuses to start something new over something interrupted.
+pub(super) fn check_idle(volumes: &dyn Volumes) -> Result<()> {
+    match volumes.notes()?.first() {
+        None => Ok(()),
+        Some((key, _)) => Err(Error::Refused(format!("journal {key:?} waits for recovery"))),
+    }
+}
