@@ -164,18 +164,27 @@ async fn plug(run: &Run<'_>, vbd: Value) -> Outcome {
 
 async fn disk_remove(run: &mut Run<'_>) -> Outcome {
     let device = run.args.text("device");
-    each(run, &["device"], async |run, vm| {
-        for vbd in vm.members("VBDs") {
-            if plain(&run.call("VBD.get_userdevice", [vbd.as_str().into()]).await?) == device {
-                let vdi = run.call("VBD.get_VDI", [vbd.as_str().into()]).await?;
-                run.call("VBD.destroy", [vbd.into()]).await?;
-                run.call("VDI.destroy", [vdi]).await?;
-                return Ok(());
+    let vms = Select::vms(&["device"]).objects(run).await?;
+    let mut done = Done::of(&vms);
+    for vm in &vms {
+        let outcome: Outcome = async {
+            {
+                for vbd in vm.members("VBDs") {
+                    if plain(&run.call("VBD.get_userdevice", [vbd.as_str().into()]).await?) == device {
+                        let vdi = run.call("VBD.get_VDI", [vbd.as_str().into()]).await?;
+                        run.call("VBD.destroy", [vbd.into()]).await?;
+                        run.call("VDI.destroy", [vdi]).await?;
+                        return Ok(());
+                    }
+                }
+                command("Disk not found")
             }
         }
-        command("Disk not found")
-    })
-    .await
+        .await;
+        done.add(vm, outcome)?;
+    }
+    done.finish()?;
+    Ok(())
 }
 
 /// VDIs of a name that lie on an SR of ISO images.
@@ -196,35 +205,53 @@ async fn cd_add(run: &mut Run<'_>) -> Outcome {
     let Some(vdi) = isos(run, &name).await?.into_iter().next() else {
         return command(format!("CD {name} not found!"));
     };
-    each(run, &["cd-name", "device", "cd-location"], async |run, vm| {
-        let members = vbd(vm.arg(), vdi.clone(), &device, "RO", "CD");
-        let vbd = run.call("VBD.create", [Value::map(members)]).await?;
-        plug(run, vbd).await
-    })
-    .await
+    let vms = Select::vms(&["cd-name", "device", "cd-location"]).objects(run).await?;
+    let mut done = Done::of(&vms);
+    for vm in &vms {
+        let outcome: Outcome = async {
+            {
+                let members = vbd(vm.arg(), vdi.clone(), &device, "RO", "CD");
+                let vbd = run.call("VBD.create", [Value::map(members)]).await?;
+                plug(run, vbd).await
+            }
+        }
+        .await;
+        done.add(vm, outcome)?;
+    }
+    done.finish()?;
+    Ok(())
 }
 
 async fn cd_remove(run: &mut Run<'_>) -> Outcome {
     let name = run.args.text("cd-name");
-    each(run, &["cd-name"], async |run, vm| {
-        for vbd in vm.members("VBDs") {
-            let vdi = plain(&run.call("VBD.get_VDI", [vbd.as_str().into()]).await?);
-            let fits = match run.reader.side("VDI", &vdi).await {
-                None => name == "<EMPTY>",
-                Some(vdi) => {
-                    let sr = vdi.get("SR").cloned().unwrap_or(Value::from(NULL_REF));
-                    vdi.get("name_label").map(plain).as_deref() == Some(name.as_str())
-                        && plain(&run.call("SR.get_content_type", [sr]).await?) == "iso"
+    let vms = Select::vms(&["cd-name"]).objects(run).await?;
+    let mut done = Done::of(&vms);
+    for vm in &vms {
+        let outcome: Outcome = async {
+            {
+                for vbd in vm.members("VBDs") {
+                    let vdi = plain(&run.call("VBD.get_VDI", [vbd.as_str().into()]).await?);
+                    let fits = match run.reader.side("VDI", &vdi).await {
+                        None => name == "<EMPTY>",
+                        Some(vdi) => {
+                            let sr = vdi.get("SR").cloned().unwrap_or(Value::from(NULL_REF));
+                            vdi.get("name_label").map(plain).as_deref() == Some(name.as_str())
+                                && plain(&run.call("SR.get_content_type", [sr]).await?) == "iso"
+                        }
+                    };
+                    if fits {
+                        run.call("VBD.destroy", [vbd.into()]).await?;
+                        return Ok(());
+                    }
                 }
-            };
-            if fits {
-                run.call("VBD.destroy", [vbd.into()]).await?;
-                return Ok(());
+                command("Disk not found")
             }
         }
-        command("Disk not found")
-    })
-    .await
+        .await;
+        done.add(vm, outcome)?;
+    }
+    done.finish()?;
+    Ok(())
 }
 
 /// The CD drives of a VM, only the empty ones if asked.
@@ -242,12 +269,21 @@ async fn drives(run: &Run<'_>, vm: &Object, empty: bool) -> Outcome<Vec<String>>
 }
 
 async fn cd_eject(run: &mut Run<'_>) -> Outcome {
-    each(run, &[], async |run, vm| match &drives(run, vm, false).await?[..] {
-        [] => command("No CDs found"),
-        [one] => run.call("VBD.eject", [one.as_str().into()]).await.map(drop),
-        _ => command("Two or more CDs found. Please use vbd-eject"),
-    })
-    .await
+    let vms = Select::vms(&[]).objects(run).await?;
+    let mut done = Done::of(&vms);
+    for vm in &vms {
+        let outcome: Outcome = async {
+            match &drives(run, vm, false).await?[..] {
+                [] => command("No CDs found"),
+                [one] => run.call("VBD.eject", [one.as_str().into()]).await.map(drop),
+                _ => command("Two or more CDs found. Please use vbd-eject"),
+            }
+        }
+        .await;
+        done.add(vm, outcome)?;
+    }
+    done.finish()?;
+    Ok(())
 }
 
 async fn cd_insert(run: &mut Run<'_>) -> Outcome {
@@ -258,24 +294,17 @@ async fn cd_insert(run: &mut Run<'_>) -> Outcome {
         [one] => one.clone(),
         _ => return command(format!("Multiple CDs named {name} found. Please use vbd-insert")),
     };
-    each(run, &["cd-name"], async |run, vm| match &drives(run, vm, true).await?[..] {
-        [] => Err(errors::VM_NO_EMPTY_CD_VBD.with([vm.reference.clone()]).into()),
-        [one] => run.call("VBD.insert", [one.as_str().into(), vdi.clone()]).await.map(drop),
-        _ => command("Two or more empty CD drives found. Please use vbd-insert"),
-    })
-    .await
-}
-
-/// Does something to each selected VM.
-async fn each(
-    run: &mut Run<'_>,
-    ignore: &'static [&'static str],
-    work: impl AsyncFn(&Run<'_>, &Object) -> Outcome,
-) -> Outcome {
-    let vms = Select::vms(ignore).objects(run).await?;
+    let vms = Select::vms(&["cd-name"]).objects(run).await?;
     let mut done = Done::of(&vms);
     for vm in &vms {
-        let outcome = work(run, vm).await;
+        let outcome: Outcome = async {
+            match &drives(run, vm, true).await?[..] {
+                [] => Err(errors::VM_NO_EMPTY_CD_VBD.with([vm.reference.clone()]).into()),
+                [one] => run.call("VBD.insert", [one.as_str().into(), vdi.clone()]).await.map(drop),
+                _ => command("Two or more empty CD drives found. Please use vbd-insert"),
+            }
+        }
+        .await;
         done.add(vm, outcome)?;
     }
     done.finish()?;
