@@ -36,7 +36,8 @@ enum NameOp {
 
 #[derive(Debug, Clone, Default)]
 struct World {
-    files: BTreeMap<u64, Content>,
+    /// Shared between a state and its cuts until written.
+    files: BTreeMap<u64, Arc<Content>>,
     names: BTreeMap<String, u64>,
     notes: BTreeMap<String, String>,
     next: u64,
@@ -68,7 +69,7 @@ impl World {
     /// Applies a write, sector by sector where `keep` says so.
     fn write(&mut self, file: u64, offset: u64, data: &[u8], mut keep: impl FnMut() -> bool) {
         let fill = self.fill;
-        let Some(content) = self.files.get_mut(&file) else { return };
+        let Some(content) = self.files.get_mut(&file).map(Arc::make_mut) else { return };
         let mut done = 0;
         while done < data.len() {
             let at = offset + done as u64;
@@ -84,7 +85,7 @@ impl World {
     }
 
     fn set_size(&mut self, file: u64, size: u64) {
-        if let Some(content) = self.files.get_mut(&file) {
+        if let Some(content) = self.files.get_mut(&file).map(Arc::make_mut) {
             content.size = size;
             content.sectors.split_off(&size.div_ceil(SECTOR));
         }
@@ -94,7 +95,7 @@ impl World {
         match op {
             NameOp::Create { name, file, size } => {
                 self.names.insert(name.clone(), *file);
-                let content = self.files.entry(*file).or_default();
+                let content = Arc::make_mut(self.files.entry(*file).or_default());
                 content.size = content.size.max(*size);
                 self.next = self.next.max(file + 1);
             }
@@ -237,7 +238,7 @@ impl MemVolumes {
                 Op::Name(name) => {
                     // The content exists even while its name may be lost.
                     if let NameOp::Create { file, size, .. } = name {
-                        let content = world.files.entry(*file).or_default();
+                        let content = Arc::make_mut(world.files.entry(*file).or_default());
                         content.size = content.size.max(*size);
                         world.next = world.next.max(file + 1);
                     }
@@ -371,7 +372,7 @@ impl Volumes for MemVolumes {
         let mut s = self.lock();
         let fixed = s.now.fixed;
         if let Some(file) = s.now.names.get(name).copied()
-            && let Some(content) = s.now.files.get_mut(&file)
+            && let Some(content) = s.now.files.get_mut(&file).map(Arc::make_mut)
             && fixed
             && content.size < bytes
         {
