@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod args;
+pub mod client;
 pub mod commands;
 pub mod failure;
 pub mod fault;
