@@ -2,6 +2,7 @@
 //! recovery may be repeated: a cut during recovery changes nothing.
 
 use super::coalesce::{Relink, finish_coalesce, finish_leaf};
+use super::resize::finish_widen;
 use super::snapshot::{finish_replace, finish_snapshot, undo_snapshot};
 use crate::error::{Error, Result};
 use crate::volumes::Volumes;
@@ -45,6 +46,13 @@ pub enum Note {
         node: String,
         /// The new links of its children.
         children: Vec<Relink>,
+    },
+    /// The metadata is being laid out for a larger table; no block is in its way any more.
+    Widening {
+        /// The image with its final header and the texts of its parent's names.
+        image: Relink,
+        /// Entries the table had.
+        before: u32,
     },
     /// The leaf's data is in its parent: the parent takes its place.
     Swapping {
@@ -99,6 +107,7 @@ pub(super) fn perform(volumes: &dyn Volumes, note: &Note) -> Result<()> {
         }
         Note::Replacing { leaf, by, old } => finish_replace(volumes, leaf, by, old),
         Note::Relinking { node, children } => finish_coalesce(volumes, node, children),
+        Note::Widening { image, before } => finish_widen(volumes, image, *before),
         Note::Swapping { leaf, parent, name, old, vhd } => {
             finish_leaf(volumes, leaf, parent, name, old, *vhd)
         }

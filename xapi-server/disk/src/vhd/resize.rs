@@ -4,8 +4,10 @@
 use super::bat::table_bytes;
 use super::batmap::{BatmapHeader, map_bytes};
 use super::bitmap::bitmap_bytes;
+use super::coalesce::Relink;
 use super::footer::{FOOTER_LEN, Footer, Kind, geometry};
-use super::header::HEADER_LEN;
+use super::header::Header;
+use super::journal::{Note, check_idle, perform, put};
 use super::reader::{Image, read_footer};
 use super::writer::Writer;
 use super::{BLOCK_SIZE, MAX_VIRTUAL_SIZE, SECTOR, sizing};
@@ -19,6 +21,7 @@ use crate::volumes::Volumes;
 /// # Errors
 /// [`Error::Refused`] for smaller or impossible sizes; else as [`Writer::open`] and [`Writer::flush`].
 pub fn grow(volumes: &dyn Volumes, name: &str, virtual_size: u64) -> Result<()> {
+    check_idle(volumes)?;
     let mut writer = Writer::open(volumes.open(name, Access::Write)?)?;
     let now = writer.virtual_size();
     if virtual_size < now || !virtual_size.is_multiple_of(SECTOR) || virtual_size > MAX_VIRTUAL_SIZE {
@@ -31,12 +34,9 @@ pub fn grow(volumes: &dyn Volumes, name: &str, virtual_size: u64) -> Result<()> 
     if blocks > u64::from(writer.image().bat().len()) {
         let wide = sizing::VOLUME_META_SIZE / u64::from(BLOCK_SIZE);
         let count = u32::try_from(blocks.max(wide)).map_err(|_| Error::Refused("too many blocks".into()))?;
-        if writer.image().file().is_fixed() {
-            let need = writer.move_table_end(count) + SECTOR;
-            volumes.ensure_size(name, need)?;
-            put_tail(&**writer.image().file(), writer.image().footer())?;
-        }
-        writer.move_table(count)?;
+        writer.close()?;
+        widen(volumes, name, count)?;
+        writer = Writer::open(volumes.open(name, Access::Write)?)?;
     }
     if virtual_size > now {
         let footer = Footer {
@@ -105,69 +105,94 @@ pub fn prepare_deflate(volumes: &dyn Volumes, name: &str) -> Result<u64> {
     Ok(bytes)
 }
 
+/// Room for `count` table entries: moves blocks out of the way, then the metadata behind the table, under a note.
+fn widen(volumes: &dyn Volumes, name: &str, count: u32) -> Result<()> {
+    let mut writer = Writer::open(volumes.open(name, Access::Write)?)?;
+    let image = writer.image();
+    let Some(old) = image.header().cloned() else { return Ok(()) };
+    let mut header = old.clone();
+    header.max_bat = count;
+    let mut end = header.table_offset + table_bytes(count) + SECTOR + map_bytes(count);
+    let mut names = Vec::new();
+    for l in header.locators.iter_mut().filter(|l| l.is_used()) {
+        let mut text = vec![0; l.length.min(4096) as usize];
+        image.file().read_at(l.offset, &mut text)?;
+        l.offset = end;
+        l.space = (text.len() as u32).next_multiple_of(SECTOR as u32);
+        end += u64::from(l.space);
+        names.push((l.offset, text));
+    }
+    if image.file().is_fixed() {
+        let need = writer.end_after_move(end) + SECTOR;
+        if image.file().size()? < need {
+            volumes.ensure_size(name, need)?;
+            put_tail(&**image.file(), image.footer())?;
+        }
+    }
+    writer.move_blocks(end)?;
+    writer.close()?;
+    let image = Relink {
+        child: name.to_owned(),
+        header_at: FOOTER_LEN as u64,
+        header: header.serialise().to_vec(),
+        names,
+    };
+    let note = Note::Widening { image, before: old.max_bat };
+    let key = put(volumes, None, &note)?;
+    perform(volumes, &note)?;
+    volumes.drop_note(&key)
+}
+
+/// Rewrites the metadata of a wider table, from wherever that stopped. No block lies where it goes.
+pub(super) fn finish_widen(volumes: &dyn Volumes, image: &Relink, before: u32) -> Result<()> {
+    let header = Header::parse(&image.header)?;
+    let file = volumes.open(&image.child, Access::Write)?;
+    // First what nothing points to: the names and an empty batmap (it only ever says "complete").
+    for (at, text) in &image.names {
+        file.write_at(*at, text)?;
+    }
+    let map_at = header.table_offset + table_bytes(header.max_bat) + SECTOR;
+    let map = vec![0; map_bytes(header.max_bat) as usize];
+    file.write_at(map_at, &map)?;
+    file.write_at(map_at - SECTOR, &BatmapHeader::new(map_at, &map).serialise())?;
+    file.flush()?;
+    // Then the new places of the names, so that the table may grow over the old ones.
+    let narrow = Header { max_bat: before, ..header.clone() };
+    file.write_at(image.header_at, &narrow.serialise())?;
+    file.flush()?;
+    let from = header.table_offset + u64::from(before) * 4;
+    let to = header.table_offset + table_bytes(header.max_bat);
+    file.write_at(from, &vec![0xff; (to - from) as usize])?;
+    file.flush()?;
+    file.write_at(image.header_at, &image.header)?;
+    Ok(file.flush()?)
+}
+
 impl Writer {
-    /// Where the file's data would end after [`move_table`](Writer::move_table).
-    fn move_table_end(&self, count: u32) -> u64 {
-        let at = self.data_end().next_multiple_of(4096);
-        let end = at + table_bytes(count) + SECTOR + map_bytes(count);
-        end.next_multiple_of(4096) + 4096 + u64::from(self.image().block_size())
+    /// Where the data would end after [`move_blocks`](Writer::move_blocks).
+    fn end_after_move(&self, limit: u64) -> u64 {
+        let step = bitmap_bytes(self.image().block_size()) + u64::from(self.image().block_size());
+        let moved = self.image().bat().allocated().filter(|(_, s)| s * SECTOR < limit).count() as u64;
+        self.data_end().max(limit).next_multiple_of(4096) + moved * (step + 4096)
     }
 
-    /// Gives the image a table of `count` entries at the end of its data. The step that makes it count is one
-    /// sector: the first half of the header.
-    fn move_table(&mut self, count: u32) -> Result<()> {
+    /// Moves every block that starts below byte `limit` behind the data; durable on return. A cut leaves each
+    /// block at its old or its new place, with the same bytes.
+    fn move_blocks(&mut self, limit: u64) -> Result<()> {
         self.flush()?;
-        let file = std::sync::Arc::clone(self.image().file());
-        let Some(mut header) = self.image().header().cloned() else { return Ok(()) };
-        let need = self.move_table_end(count) + SECTOR;
-        if file.is_fixed() && file.size()? < need {
-            return Err(Error::NoSpace { need, have: file.size()? });
-        }
-        let at = self.data_end().next_multiple_of(4096);
-        let mut bat = self.image().bat().clone();
-        bat.grow(count);
-        let map_at = at + table_bytes(count) + SECTOR;
-        let mut end = map_at + map_bytes(count);
-        // Writers that look for free space behind the last block only must find it behind the table: move one.
-        if let Some((block, sector)) = self.image().bat().allocated().next() {
-            let maps = bitmap_bytes(header.block_size);
-            let place = end.next_multiple_of(4096) + 4096 - maps;
-            let entry =
-                u32::try_from(place / SECTOR).map_err(|_| Error::Unsupported("the image is full".into()))?;
-            let len = (maps + u64::from(header.block_size)) as usize;
-            let mut buf = vec![0; len];
+        let moving: Vec<(u64, u64)> =
+            self.image().bat().allocated().filter(|(_, s)| s * SECTOR < limit).collect();
+        self.reserve(limit);
+        let len = (bitmap_bytes(self.image().block_size()) + u64::from(self.image().block_size())) as usize;
+        let mut buf = vec![0; len];
+        for (block, sector) in moving {
+            let file = std::sync::Arc::clone(self.image().file());
             let there = file.size()?.saturating_sub(sector * SECTOR).min(len as u64) as usize;
+            buf[there..].fill(0);
             file.read_at(sector * SECTOR, &mut buf[..there])?;
-            file.write_at(place, &buf)?;
-            bat.set(block, entry);
-            end = place + len as u64;
+            let to = self.place_block(block)?;
+            file.write_at(to * SECTOR, &buf)?;
         }
-        file.write_at(at, &bat.serialise())?;
-        let mut map = vec![0; map_bytes(count) as usize];
-        let mut extra = BatmapHeader::new(map_at, &map);
-        if let Some(old) = self.image().batmap()? {
-            let mut bits = vec![0; (u64::from(old.sectors) * SECTOR).min(map.len() as u64) as usize];
-            if file.read_at(old.offset, &mut bits).is_ok() && old.matches(&bits) {
-                map[..bits.len()].copy_from_slice(&bits);
-            }
-            extra = BatmapHeader { key_hash: old.key_hash, ..BatmapHeader::new(map_at, &map) };
-        }
-        file.write_at(map_at, &map)?;
-        file.write_at(map_at - SECTOR, &extra.serialise())?;
-        header.table_offset = at;
-        header.max_bat = count;
-        self.adopt_table(header, bat, end)?;
-        Ok(())
-    }
-
-    /// Makes a table that was written at its new place the one that counts; durable on return.
-    fn adopt_table(&mut self, header: super::header::Header, bat: super::bat::Bat, end: u64) -> Result<()> {
-        let bytes: [u8; HEADER_LEN] = header.serialise();
-        self.set_table(header, bat, end)?;
-        let file = std::sync::Arc::clone(self.image().file());
-        let at = self.image().footer().data_offset;
-        // All that changed lies in the first sector: it is there as a whole or not at all.
-        file.write_at(at, &bytes[..SECTOR as usize])?;
-        Ok(file.flush()?)
+        self.flush()
     }
 }

@@ -5,11 +5,9 @@
 //! which returns only when everything before is durable. A cut in between leaves, for each sector, its old or
 //! new bytes. Never writes to an image another program made, and never after a flush failed.
 
-use super::bat::Bat;
 use super::batmap::BatmapHeader;
 use super::bitmap::{Bitmap, bitmap_bytes};
 use super::footer::{Footer, Kind};
-use super::header::Header;
 use super::reader::{FooterPlace, Image, Place};
 use super::{SECTOR, round_up};
 use crate::error::{Error, Result};
@@ -148,8 +146,16 @@ impl Writer {
         Ok(())
     }
 
-    /// Gives `block` the next place in the file; only memory changes.
+    /// Gives `block`, so far absent, the next place in the file; only memory changes.
     fn allocate(&mut self, block: u64) -> Result<u64> {
+        let sector = self.place_block(block)?;
+        let map = Bitmap::empty(self.image.block_size());
+        self.dirty.insert(block, Dirty { map, new: true });
+        Ok(sector)
+    }
+
+    /// Points the table in memory at the next free place for `block` and returns its sector.
+    pub(super) fn place_block(&mut self, block: u64) -> Result<u64> {
         let size = self.image.block_size();
         let map_sectors = bitmap_bytes(size) / SECTOR;
         let first = self.end.div_ceil(SECTOR);
@@ -169,7 +175,7 @@ impl Writer {
         self.end = end;
         self.image.bat.set(block, entry);
         self.table.insert(block / 128);
-        self.dirty.insert(block, Dirty { map: Bitmap::empty(size), new: true });
+        self.unflushed = true;
         Ok(sector)
     }
 
@@ -266,18 +272,9 @@ impl Writer {
         self.end
     }
 
-    /// Takes over a table that lies at a new place in the file, with everything durable but the header that
-    /// names it, which the caller writes next.
-    pub(super) fn set_table(&mut self, header: Header, bat: Bat, end: u64) -> Result<()> {
-        self.end = end;
-        if !self.image.file.is_fixed() {
-            self.put_footer()?;
-        }
-        self.image.file.flush()?;
-        self.image.header = Some(header);
-        self.image.bat = bat;
-        self.unflushed = false;
-        Ok(())
+    /// Keeps new blocks away from everything below byte `limit`.
+    pub(super) fn reserve(&mut self, limit: u64) {
+        self.end = self.end.max(limit);
     }
 
     /// Marks the image hidden (an inner node) or not; durable on return.
