@@ -32,6 +32,11 @@ impl DateTime {
         DateTime { local, zone: Some(0) }
     }
 
+    /// The same wall time without its zone, as a local clock shows it.
+    pub const fn without_zone(self) -> DateTime {
+        DateTime { local: self.local, zone: None }
+    }
+
     /// Unix seconds; an unknown zone is read as UTC.
     pub const fn unix(self) -> i64 {
         match self.zone {

@@ -99,7 +99,8 @@ pub fn kernel() -> String {
 
 /// The machine a simulator plays, as the seed describes it.
 pub fn simulated(seed: &xapi_ops::first_boot::Seed) -> xapi_backend::sim::Machine {
-    let info = |key: &str| seed.hardware.cpu_info.get(key).unwrap_or_default().to_string();
+    let hardware = &seed.hardware;
+    let info = |key: &str| hardware.cpu_info.get(key).unwrap_or_default().to_string();
     let card = |nic: &Nic| xapi_backend::sim::SimCard {
         device: nic.device.clone(),
         mac: nic.mac.clone(),
@@ -108,7 +109,7 @@ pub fn simulated(seed: &xapi_ops::first_boot::Seed) -> xapi_backend::sim::Machin
         speed: nic.speed,
     };
     xapi_backend::sim::Machine {
-        memory: seed.hardware.memory_total,
+        memory: hardware.memory_total - hardware.memory_overhead - hardware.control_domain_memory,
         cpu_vendor: info("vendor"),
         cpu_features: info("features_hvm"),
         cards: seed.hardware.nics.iter().map(card).collect(),

@@ -104,7 +104,7 @@ impl Xapi {
     ) -> Result<Value> {
         if let Some(session) = session {
             session::methods::touch(self, &session.reference).await;
-            if is_removed(message) {
+            if message.lifecycle.state() == State::Removed {
                 return Err(errors::MESSAGE_REMOVED.bare());
             }
             if message.pool_internal() && !session.pool {
@@ -195,13 +195,6 @@ async fn run(cx: &Cx, message: &'static Message, args: Vec<Value>) -> Result<Val
         tracing::error!(method = %message.name, "an operation panicked");
         Err(task::panicked())
     })
-}
-
-/// Methods that were removed, and everything of a class that was. What exists by rule for a removed field
-/// still works.
-fn is_removed(message: &Message) -> bool {
-    let class = Class::of(message.class).lifecycle.state() == State::Removed;
-    class || message.custom_code && message.lifecycle.state() == State::Removed
 }
 
 /// The calls that belong to no class.

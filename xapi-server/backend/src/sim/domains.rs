@@ -16,6 +16,8 @@ use crate::hypervisor::{
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Guest {
     domid: i64,
+    /// Unix milliseconds at which its agent has addresses to report.
+    settled: u128,
     activity: Activity,
     spec: DomainSpec,
 }
@@ -39,6 +41,11 @@ impl Domains {
         Ok(Domains { table, machine, faults, events: broadcast::channel(256).0 })
     }
 
+    /// Where events are put in.
+    pub fn sender(&self) -> broadcast::Sender<DomainEvent> {
+        self.events.clone()
+    }
+
     fn change<R>(&self, uuid: &str, change: impl FnOnce(&mut Guest) -> Result<R>) -> Result<R> {
         self.table.change(|table| match table.guests.get_mut(uuid) {
             Some(guest) => change(guest),
@@ -59,7 +66,9 @@ impl Domains {
                 return Err(errors::HOST_NOT_ENOUGH_FREE_MEMORY.with(params));
             }
             table.last_domid += 1;
-            let guest = Guest { domid: table.last_domid, activity: Activity::Paused, spec: spec.clone() };
+            let settled = now_ms() + u128::from(self.machine.agent_delay);
+            let guest =
+                Guest { domid: table.last_domid, settled, activity: Activity::Paused, spec: spec.clone() };
             table.guests.insert(spec.uuid.clone(), guest);
             Ok(table.last_domid)
         })?;
@@ -74,7 +83,7 @@ impl Domains {
 
     /// Addresses appear a moment after the start.
     fn agent_later(&self, uuid: String) {
-        let (events, delay) = (self.events.clone(), Duration::from_millis(self.machine.agent_delay));
+        let (events, delay) = (self.events.clone(), Duration::from_millis(self.machine.agent_delay + 5));
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
             // Nobody listening is fine: the data is there to be asked for.
@@ -100,11 +109,17 @@ fn device(position: u32) -> String {
     }
 }
 
-/// What the agent of a simulated guest reports.
+fn now_ms() -> u128 {
+    use std::time::{SystemTime, UNIX_EPOCH};
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis())
+}
+
+/// What the agent of a simulated guest reports: addresses only once it has settled.
 fn report(guest: &Guest) -> AgentData {
     let pair = |key: &str, value: &str| (key.to_string(), value.to_string());
     let mut networks = Vec::new();
-    for nic in &guest.spec.nics {
+    let settled = now_ms() >= guest.settled;
+    for nic in guest.spec.nics.iter().filter(|_| settled) {
         let address = format!("10.0.{}.{}", guest.domid % 256, 2 + nic.position);
         networks.push((format!("{}/ip", nic.position), address.clone()));
         networks.push((format!("{}/ipv4/0", nic.position), address));

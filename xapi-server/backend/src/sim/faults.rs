@@ -4,23 +4,35 @@ use std::{collections::HashMap, sync::Mutex};
 
 use xapi_schema::{Failure, Result};
 
-/// Failures waiting for their call, by the name of the trait's method.
+/// Outcomes waiting for their call, by the name of the trait's method.
 #[derive(Default)]
 pub struct Faults {
-    waiting: Mutex<HashMap<&'static str, Vec<Failure>>>,
+    waiting: Mutex<HashMap<&'static str, Vec<Option<Failure>>>>,
 }
 
 impl Faults {
     /// The next call of this method fails with this.
     pub fn fail_next(&self, method: &'static str, failure: Failure) {
-        self.waiting.lock().unwrap_or_else(|e| e.into_inner()).entry(method).or_default().push(failure);
+        self.next(method, Some(failure));
+    }
+
+    /// The next call of this method works; for faults that shall come later.
+    pub fn pass_next(&self, method: &'static str) {
+        self.next(method, None);
+    }
+
+    fn next(&self, method: &'static str, outcome: Option<Failure>) {
+        self.waiting.lock().unwrap_or_else(|e| e.into_inner()).entry(method).or_default().push(outcome);
     }
 
     /// Fails if a test asked for it.
     pub(super) fn check(&self, method: &'static str) -> Result<()> {
         let mut waiting = self.waiting.lock().unwrap_or_else(|e| e.into_inner());
         match waiting.get_mut(method) {
-            Some(failures) if !failures.is_empty() => Err(failures.remove(0)),
+            Some(outcomes) if !outcomes.is_empty() => match outcomes.remove(0) {
+                Some(failure) => Err(failure),
+                None => Ok(()),
+            },
             _ => Ok(()),
         }
     }

@@ -15,7 +15,12 @@ use std::{path::Path, sync::Arc};
 pub use faults::Faults;
 pub use links::SimCard;
 
-use crate::Backends;
+use tokio::sync::broadcast;
+
+use crate::{
+    Backends,
+    hypervisor::{DomainEvent, Happened},
+};
 
 /// How large and how fast the simulated machine is.
 #[derive(Debug, Clone)]
@@ -47,19 +52,37 @@ impl Default for Machine {
     }
 }
 
-/// Opens a simulated machine whose state lives in `dir`; the second value injects faults.
+/// What a test can do to the machine from outside.
+#[derive(Clone)]
+pub struct Levers {
+    /// Calls that shall fail.
+    pub faults: Arc<Faults>,
+    events: broadcast::Sender<DomainEvent>,
+}
+
+impl Levers {
+    /// Lets a guest do something by itself.
+    pub fn happen(&self, uuid: &str, what: Happened) {
+        // Without a listener it happens unseen, as on a real host.
+        let _ = self.events.send(DomainEvent { uuid: uuid.to_string(), what });
+    }
+}
+
+/// Opens a simulated machine whose state lives in `dir`; the second value is for tests.
 ///
 /// # Errors
 /// A directory that cannot be used, or state in it that cannot be read.
-pub fn open(dir: &Path, machine: Machine) -> std::io::Result<(Backends, Arc<Faults>)> {
+pub fn open(dir: &Path, machine: Machine) -> std::io::Result<(Backends, Levers)> {
     std::fs::create_dir_all(dir)?;
     let faults = Arc::new(Faults::default());
+    let domains = domains::Domains::open(dir, machine.clone(), faults.clone())?;
+    let levers = Levers { faults: faults.clone(), events: domains.sender() };
     let backends = Backends {
         name: "sim",
-        hypervisor: Arc::new(domains::Domains::open(dir, machine.clone(), faults.clone())?),
+        hypervisor: Arc::new(domains),
         storage: Arc::new(volumes::Volumes::open(dir, faults.clone())?),
-        network: Arc::new(links::Links::new(machine.cards.clone(), faults.clone())),
+        network: Arc::new(links::Links::new(machine.cards.clone(), faults)),
         host: Arc::new(host::Machine::new(machine.memory)),
     };
-    Ok((backends, faults))
+    Ok((backends, levers))
 }

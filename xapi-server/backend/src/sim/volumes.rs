@@ -117,6 +117,12 @@ fn trouble(path: &Path, error: &io::Error) -> Failure {
     }
 }
 
+/// A uuid becomes the name of a directory, so it must not lead anywhere else.
+fn plain(uuid: &str) -> Result<()> {
+    let fine = !uuid.is_empty() && uuid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if fine { Ok(()) } else { Err(backend_failure(1, "Invalid argument", uuid)) }
+}
+
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(answer) => answer,
@@ -162,6 +168,7 @@ impl Storage for Volumes {
 
     async fn create(&self, sr: &SrConfig, _: i64) -> Result<()> {
         self.faults.check("create")?;
+        plain(&sr.uuid)?;
         let home = self.dir.join(&sr.uuid);
         fs::create_dir_all(&home).map_err(|e| trouble(&home, &e))?;
         self.table.change(|table| {
@@ -172,6 +179,7 @@ impl Storage for Volumes {
 
     async fn attach(&self, sr: &SrConfig) -> Result<()> {
         self.faults.check("attach")?;
+        plain(&sr.uuid)?;
         let home = self.dir.join(&sr.uuid);
         fs::create_dir_all(&home).map_err(|e| trouble(&home, &e))?;
         self.table.change(|table| {

@@ -42,6 +42,7 @@ fn create(tx: &mut Tx, seed: &Seed, now: DateTime) -> Result<Ref<Host>> {
         ("license_params", license_params().value()),
         ("display", Value::str("enabled")),
         ("virtual_hardware_platform_versions", Value::set((0..=2).map(Value::Int))),
+        ("ssl_legacy", Value::Bool(false)),
         ("https_only", Value::Bool(true)),
         ("ssh_enabled", Value::Bool(true)),
         ("ssh_auto_mode", Value::Bool(true)),

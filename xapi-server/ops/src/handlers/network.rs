@@ -26,11 +26,11 @@ pub fn register(on: &mut Registry) {
     on.on_named("network.pool_introduce", pool_introduce);
 }
 
-/// The first `xapi<n>` no network uses.
+/// The first `xapi<n>` no network uses; the recorded server began with 1.
 fn fresh_bridge(read: &impl Read) -> String {
     let used: Vec<String> =
         read.rows(ClassId::Network).map(|row| row.record.get::<Network, String>(network::bridge)).collect();
-    let names = (0..).map(|n| format!("xapi{n}"));
+    let names = (1..).map(|n| format!("xapi{n}"));
     names.into_iter().find(|name| !used.contains(name)).unwrap_or_default()
 }
 

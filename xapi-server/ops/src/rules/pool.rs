@@ -55,17 +55,17 @@ impl Guarded for Pool {
         }
         let ha = record.get(pool::ha_enabled);
         match op {
-            Op::HaEnable | Op::TlsVerificationEnable if ha => return Err(errors::HA_IS_ENABLED.bare()),
-            Op::HaDisable if !ha => return Err(errors::HA_NOT_ENABLED.bare()),
+            Op::HaEnable | Op::TlsVerificationEnable if ha => Err(errors::HA_IS_ENABLED.bare()),
+            Op::HaDisable if !ha => Err(errors::HA_NOT_ENABLED.bare()),
             Op::ClusterCreate | Op::TlsVerificationEnable if rolling_upgrade(read) => {
-                return Err(errors::NOT_SUPPORTED_DURING_UPGRADE.bare());
+                Err(errors::NOT_SUPPORTED_DURING_UPGRADE.bare())
             }
             Op::ClusterCreate if read.count(ClassId::Cluster) > 0 => {
-                return Err(errors::CLUSTER_ALREADY_EXISTS.bare());
+                Err(errors::CLUSTER_ALREADY_EXISTS.bare())
             }
             Op::ClusterCreate if ha => {
                 let stack = record.get(pool::ha_cluster_stack);
-                return Err(errors::INCOMPATIBLE_CLUSTER_STACK_ACTIVE.with([stack]));
+                Err(errors::INCOMPATIBLE_CLUSTER_STACK_ACTIVE.with([stack]))
             }
             _ => Ok(()),
         }

@@ -118,7 +118,7 @@ fn unused(read: &impl Read, this: &Ref<Vdi>, record: &Record, op: Op) -> Result<
     let vbds = record.get(vdi::VBDs);
     let vbds: Vec<_> = vbds.iter().filter_map(|vbd| read.record(vbd).ok()).collect();
     if !LIVE.contains(&op) {
-        let matters = |vbd: &&std::sync::Arc<Record>| {
+        let matters = |vbd: &std::sync::Arc<Record>| {
             let active = vbd.get(vbd::currently_attached) || vbd.get(vbd::reserved);
             active
                 && match op {
@@ -127,7 +127,7 @@ fn unused(read: &impl Read, this: &Ref<Vdi>, record: &Record, op: Op) -> Result<
                     _ => true,
                 }
         };
-        if vbds.iter().any(|vbd| matters(&vbd)) {
+        if vbds.iter().any(|vbd| matters(vbd)) {
             return Err(errors::VDI_IN_USE.with([this.as_str(), op.as_str()]));
         }
     }

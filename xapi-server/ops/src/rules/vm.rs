@@ -367,10 +367,8 @@ impl Facts {
             {
                 return incompatible();
             }
-            Op::PoolMigrate => {
-                if disks().iter().any(|this| resets(this) && config(this, "caching", "true")) {
-                    return incompatible();
-                }
+            Op::PoolMigrate if disks().iter().any(|this| resets(this) && config(this, "caching", "true")) => {
+                return incompatible();
             }
             _ => {}
         }

@@ -24,7 +24,7 @@ pub fn register(on: &mut Registry) {
     on.on(host::call::compute_free_memory, compute_free_memory);
     on.on(host::call::compute_memory_overhead, compute_memory_overhead);
     on.on(host::call::get_servertime, get_servertime);
-    on.on(host::call::get_server_localtime, get_servertime);
+    on.on(host::call::get_server_localtime, get_server_localtime);
     on.on(host::call::get_uncooperative_resident_VMs, get_uncooperative_resident_vms);
     on.on(host::call::get_uncooperative_domains, get_uncooperative_domains);
     on.on(host::call::get_management_interface, get_management_interface);
@@ -62,6 +62,11 @@ async fn compute_memory_overhead(cx: Cx, this: Ref<Host>) -> Result<i64> {
 async fn get_servertime(cx: Cx, this: Ref<Host>) -> Result<DateTime> {
     assert_here(&cx, &this)?;
     Ok(cx.clock().date())
+}
+
+/// The daemon's own clock runs in UTC; only the missing zone tells it apart.
+async fn get_server_localtime(cx: Cx, this: Ref<Host>) -> Result<DateTime> {
+    Ok(get_servertime(cx, this).await?.without_zone())
 }
 
 async fn get_uncooperative_resident_vms(cx: Cx, this: Ref<Host>) -> Result<Vec<Ref<Vm>>> {

@@ -9,15 +9,15 @@ use xapi_store::{Read, Tx};
 
 use crate::{
     Cx, Registry, guard,
-    handlers::{pbd as link, secret},
+    handlers::{pbd as link, secret, text, texts},
     rules,
 };
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
-    on.on(sr::call::create, create);
-    on.on(sr::call::make, make);
-    on.on(sr::call::introduce, introduce);
+    on.on_named("SR.create", create);
+    on.on_named("SR.make", make);
+    on.on_named("SR.introduce", introduce);
     on.on(sr::call::forget, forget);
     on.on(sr::call::destroy, destroy);
 }
@@ -67,6 +67,19 @@ pub fn introduce_row(
 }
 
 impl New {
+    /// From a call's arguments; an empty uuid is replaced by a fresh one.
+    fn of(args: &Value) -> New {
+        New {
+            uuid: text(args, "uuid"),
+            name_label: text(args, "name_label"),
+            name_description: text(args, "name_description"),
+            kind: text(args, "type"),
+            content_type: text(args, "content_type"),
+            shared: args.get("shared") == Some(&Value::Bool(true)),
+            sm_config: texts(args, "sm_config"),
+        }
+    }
+
     fn write(&self, tx: &mut Tx) -> Result<Ref<Sr>> {
         let names = (self.name_label.as_str(), self.name_description.as_str());
         let config = self.sm_config.clone();
@@ -74,17 +87,8 @@ impl New {
     }
 }
 
-async fn introduce(
-    cx: Cx,
-    uuid: String,
-    name_label: String,
-    name_description: String,
-    kind: String,
-    content_type: String,
-    shared: bool,
-    sm_config: Map<String, String>,
-) -> Result<Ref<Sr>> {
-    let new = New { uuid, name_label, name_description, kind, content_type, shared, sm_config };
+async fn introduce(cx: Cx, args: Value) -> Result<Ref<Sr>> {
+    let new = New::of(&args);
     cx.commit(move |tx| new.write(tx)).await
 }
 
@@ -102,24 +106,17 @@ pub fn assert_known(cx: &Cx, kind: &str) -> Result<()> {
     Err(errors::SR_UNKNOWN_DRIVER.with([kind]))
 }
 
-async fn create(
-    cx: Cx,
-    home: Ref<Host>,
-    device_config: Map<String, String>,
-    size: i64,
-    name_label: String,
-    name_description: String,
-    kind: String,
-    content_type: String,
-    shared: bool,
-    sm_config: Map<String, String>,
-) -> Result<Ref<Sr>> {
-    assert_known(&cx, &kind)?;
+async fn create(cx: Cx, args: Value) -> Result<Ref<Sr>> {
+    let (home, device_config): (Ref<Host>, _) =
+        (Ref::new(text(&args, "host")), texts(&args, "device_config"));
+    let size = args.get("physical_size").and_then(Value::as_int).unwrap_or(0);
+    let new = New { uuid: uuid::Uuid::new_v4().to_string(), ..New::of(&args) };
+    assert_known(&cx, &new.kind)?;
     let snapshot = cx.snapshot();
     if rules::rolling_upgrade(&*snapshot) {
         return Err(errors::NOT_SUPPORTED_DURING_UPGRADE.bare());
     }
-    let hosts = if shared {
+    let hosts = if new.shared {
         let first = cx.xapi.coordinator()?;
         let others = snapshot.all::<Host>().into_iter().filter(|h| *h != first);
         std::iter::once(first.clone()).chain(others).collect()
@@ -127,8 +124,6 @@ async fn create(
         snapshot.record(&home)?;
         vec![home]
     };
-    let uuid = uuid::Uuid::new_v4().to_string();
-    let new = New { uuid, name_label, name_description, kind, content_type, shared, sm_config };
     let (made, links) = cx
         .commit(move |tx| {
             let made = new.write(tx)?;
@@ -158,17 +153,7 @@ async fn create(
     Ok(made)
 }
 
-async fn make(
-    _: Cx,
-    _: Ref<Host>,
-    _: Map<String, String>,
-    _: i64,
-    _: String,
-    _: String,
-    _: String,
-    _: String,
-    _: Map<String, String>,
-) -> Result<String> {
+async fn make(_: Cx, _: Value) -> Result<String> {
     Err(errors::MESSAGE_DEPRECATED.bare())
 }
 

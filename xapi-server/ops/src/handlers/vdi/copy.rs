@@ -76,10 +76,11 @@ async fn copy_to(
         (into.clone(), false)
     };
     let copied = pour(cx, &from, &target).await;
-    if copied.is_err() && fresh {
-        if let Err(failure) = destroy(cx, &target).await {
-            tracing::error!(%failure, disk = %target, "the target of a failed copy could not be removed");
-        }
+    if copied.is_err()
+        && fresh
+        && let Err(failure) = destroy(cx, &target).await
+    {
+        tracing::error!(%failure, disk = %target, "the target of a failed copy could not be removed");
     }
     copied?;
     let (source, made) = (this.clone(), target.clone());

@@ -23,7 +23,7 @@ pub fn register(on: &mut Registry) {
     on.on_named("VDI.pool_introduce", introduce_row);
     on.on_named("VDI.db_introduce", db_introduce);
     on.on(vdi::call::forget, forget);
-    on.on(vdi::call::db_forget, |cx, this| internal(cx, this));
+    on.on(vdi::call::db_forget, internal);
     on.on(vdi::call::force_unlock, force_unlock);
     on.on(vdi::call::update, update);
 }

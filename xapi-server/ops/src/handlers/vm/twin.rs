@@ -125,11 +125,16 @@ pub async fn twin(cx: &Cx, this: &Ref<Vm>, name: &str, how: &How, op: Op) -> Res
     let mut made = Vec::new();
     match disks(cx, &record, how, &mut made).await {
         Ok(image) => {
-            let (source, pairs, kind, label) = (this.clone(), made.clone(), how.clone(), name.to_string());
-            let (now, key, kept) = (cx.clock().date(), cx.task_key(), image.clone());
-            let written = cx
-                .commit(move |tx| rows::write(tx, &source, &label, &kind, &pairs, kept, (key, op), now))
-                .await;
+            let source = this.clone();
+            let copy = rows::Copy {
+                label: name.to_string(),
+                how: how.clone(),
+                disks: made.clone(),
+                image: image.clone(),
+                mark: (cx.task_key(), op),
+                now: cx.clock().date(),
+            };
+            let written = cx.commit(move |tx| rows::write(tx, &source, &copy)).await;
             match written {
                 Ok(copy) => {
                     let target = copy.clone();

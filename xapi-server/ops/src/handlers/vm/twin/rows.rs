@@ -61,20 +61,28 @@ fn other_config(source: &Record, snapshot: bool) -> Map<String, String> {
     config
 }
 
+/// What a copy is to become.
+pub struct Copy {
+    /// Name.
+    pub label: String,
+    /// Snapshot, clone or copy.
+    pub how: How,
+    /// Disks that stand in place of the source's.
+    pub disks: Pairs,
+    /// Copy of the memory image.
+    pub image: Option<Ref<Vdi>>,
+    /// Task and operation it is marked with while it is made.
+    pub mark: (ArcStr, VmOperations),
+    /// The moment of a snapshot.
+    pub now: DateTime,
+}
+
 /// Writes the copy of a VM with its devices, still marked as being made.
 ///
 /// # Errors
 /// Those of the store and of device creation.
-pub fn write(
-    tx: &mut Tx,
-    this: &Ref<Vm>,
-    label: &str,
-    how: &How,
-    disks: &Pairs,
-    image: Option<Ref<Vdi>>,
-    mark: (ArcStr, VmOperations),
-    now: DateTime,
-) -> Result<Ref<Vm>> {
+pub fn write(tx: &mut Tx, this: &Ref<Vm>, copy: &Copy) -> Result<Ref<Vm>> {
+    let Copy { label, how, disks, image, mark, now } = copy;
     let source = tx.record(this)?.clone();
     let snapshot = how.is_snapshot();
     let (metrics, agent) = metrics(tx, &source)?;
@@ -87,12 +95,12 @@ pub fn write(
         &fields_of(ClassId::Vm, &source),
         [
             ("uuid", Value::EMPTY),
-            ("name_label", Value::str(label)),
+            ("name_label", Value::str(label.as_str())),
             ("power_state", Value::str(if suspended { "Suspended" } else { "Halted" })),
             ("current_operations", Map(vec![(mark.0.to_string(), mark.1)]).into_value()),
             ("is_a_template", Value::Bool(snapshot || source.get(vm::is_a_template))),
             ("is_default_template", Value::Bool(false)),
-            ("suspend_VDI", image.unwrap_or_else(Ref::null).into_value()),
+            ("suspend_VDI", image.clone().unwrap_or_else(Ref::null).into_value()),
             ("metrics", metrics),
             ("guest_metrics", agent),
             ("blocked_operations", no_map()),
@@ -125,7 +133,7 @@ pub fn write(
             ("generation_id", Value::str(renewed(&source.get(vm::generation_id)))),
             ("is_a_snapshot", Value::Bool(snapshot)),
             ("snapshot_of", if snapshot { Value::Str(this.text().clone()) } else { null() }),
-            ("snapshot_time", Value::Time(if snapshot { now } else { DateTime::EPOCH })),
+            ("snapshot_time", Value::Time(if snapshot { *now } else { DateTime::EPOCH })),
             ("snapshot_info", snapshot_info(how, state)),
             ("snapshot_metadata", Value::str(if snapshot { metadata(&source) } else { String::new() })),
             ("parent", if snapshot { source.get(vm::parent).into_value() } else { null() }),

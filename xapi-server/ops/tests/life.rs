@@ -1,0 +1,273 @@
+//! The life of a VM on a simulated machine: what works, what fails half-way and is undone, what a guest
+//! does by itself, what happens at the same time.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Host, no, str};
+use xapi_backend::{hypervisor::Happened, sim::Machine};
+use xapi_schema::{Failure, Value};
+
+fn broken() -> Failure {
+    Failure::internal("injected")
+}
+
+#[tokio::test]
+async fn a_vm_lives_and_dies() {
+    let host = Host::new().await;
+    let vm = host.vm("life").await;
+    let disk = host.vdi("disk").await;
+    let vbd = host.vbd(&vm, &disk).await;
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+    assert_eq!(host.state(&vm).await, "Running");
+    assert_eq!(host.text("VBD.get_device", [str(&vbd)]).await, "xvda");
+    assert_eq!(host.err("VDI.destroy", [str(&disk)]).await.code, "VDI_IN_USE");
+    for (call, state) in [
+        ("VM.pause", "Paused"),
+        ("VM.unpause", "Running"),
+        ("VM.suspend", "Suspended"),
+        ("VM.resume", "Running"),
+        ("VM.clean_reboot", "Running"),
+        ("VM.hard_reboot", "Running"),
+        ("VM.clean_shutdown", "Halted"),
+    ] {
+        let more = if call == "VM.resume" { vec![no(), no()] } else { vec![] };
+        host.ok(call, std::iter::once(str(&vm)).chain(more)).await;
+        assert_eq!(host.state(&vm).await, state, "after {call}");
+        host.assert_idle().await;
+    }
+    assert_eq!(host.get("VM", "domid", &vm).await, Value::Int(-1));
+    assert_eq!(host.get("VM", "consoles", &vm).await, Value::set([]));
+    host.ok("VM.destroy", [str(&vm)]).await;
+    host.ok("VDI.destroy", [str(&disk)]).await;
+    assert!(host.all("VBD").await.is_empty() && host.all("VDI").await.is_empty());
+    let metrics = host.all("VM_metrics").await;
+    assert_eq!(metrics.len(), 1, "only those of the control domain are left");
+}
+
+#[tokio::test]
+async fn a_start_that_fails_leaves_a_halted_vm_and_no_marks() {
+    let host = Host::new().await;
+    let vm = host.vm("broken").await;
+    let disk = host.vdi("disk").await;
+    let vbd = host.vbd(&vm, &disk).await;
+    host.levers.faults.fail_next("build", broken());
+    assert_eq!(host.err("VM.start", [str(&vm), no(), no()]).await, broken());
+    assert_eq!(host.state(&vm).await, "Halted");
+    assert_eq!(host.get("VBD", "currently_attached", &vbd).await, no());
+    assert_eq!(host.text("VM.get_resident_on", [str(&vm)]).await, "OpaqueRef:NULL");
+    host.assert_idle().await;
+    host.levers.faults.fail_next("unpause", broken());
+    host.err("VM.start", [str(&vm), no(), no()]).await;
+    assert!(host.xapi.backends.hypervisor.domains().await.unwrap().is_empty(), "no domain stays behind");
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+}
+
+#[tokio::test]
+async fn a_suspend_that_fails_leaves_the_vm_running_and_no_image() {
+    let host = Host::new().await;
+    let vm = host.vm("s").await;
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+    host.levers.faults.fail_next("save", broken());
+    assert_eq!(host.err("VM.suspend", [str(&vm)]).await, broken());
+    assert_eq!(host.state(&vm).await, "Running");
+    assert!(host.all("VDI").await.is_empty(), "the image is gone");
+    host.ok("VM.suspend", [str(&vm)]).await;
+    host.levers.faults.fail_next("restore", broken());
+    assert_eq!(host.err("VM.resume", [str(&vm), no(), no()]).await, broken());
+    assert_eq!(host.state(&vm).await, "Suspended", "the image is what the VM is now");
+    host.ok("VM.resume", [str(&vm), no(), no()]).await;
+    assert!(host.all("VDI").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_copy_that_fails_leaves_no_disks() {
+    let host = Host::new().await;
+    let vm = host.vm("many").await;
+    for n in 0..3 {
+        let disk = host.vdi(&format!("disk{n}")).await;
+        host.vbd(&vm, &disk).await;
+    }
+    for (call, fault) in
+        [("VM.snapshot", "snapshot_volume"), ("VM.clone", "clone_volume"), ("VM.copy", "copy_volume")]
+    {
+        // The first disk is copied, the second one fails.
+        let before = host.all("VDI").await;
+        host.levers.faults.pass_next(match call {
+            "VM.snapshot" => "snapshot_volume",
+            "VM.clone" => "clone_volume",
+            _ => "copy_volume",
+        });
+        host.levers.faults.fail_next(fault, broken());
+        let more = match call {
+            "VM.snapshot" => Value::set([]),
+            "VM.copy" => str("OpaqueRef:NULL"),
+            _ => Value::Nil,
+        };
+        let args = [str(&vm), str("copy")].into_iter().chain((more != Value::Nil).then_some(more));
+        assert_eq!(host.err(call, args).await, broken(), "{call}");
+        assert_eq!(host.all("VDI").await, before, "{call} left disks behind");
+        assert_eq!(host.all("VM").await.len(), 2, "{call} left a VM behind");
+        host.assert_idle().await;
+    }
+}
+
+#[tokio::test]
+async fn a_revert_brings_back_fields_and_bytes() {
+    let host = Host::new().await;
+    let vm = host.vm("before").await;
+    let disk = host.vdi("disk").await;
+    host.vbd(&vm, &disk).await;
+    let sr = host.default_sr().await;
+    let sr = host.text("SR.get_uuid", [str(&sr)]).await;
+    let storage = host.xapi.backends.storage.clone();
+    let location = host.text("VDI.get_location", [str(&disk)]).await;
+    storage.write(&sr, &location, 0, b"before".to_vec()).await.unwrap();
+    let snapshot = host.text("VM.snapshot", [str(&vm), str("snap"), Value::set([])]).await;
+    storage.write(&sr, &location, 0, b"after!".to_vec()).await.unwrap();
+    host.ok("VM.set_name_label", [str(&vm), str("after")]).await;
+    host.ok("VM.set_VCPUs_max", [str(&vm), Value::Int(4)]).await;
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+    host.ok("VM.revert", [str(&snapshot)]).await;
+    assert_eq!(host.text("VM.get_name_label", [str(&vm)]).await, "before");
+    assert_eq!(host.get("VM", "VCPUs_max", &vm).await, Value::Int(2));
+    assert_eq!(host.state(&vm).await, "Halted");
+    let vbds = host.get("VM", "VBDs", &vm).await;
+    let now = host.text("VBD.get_VDI", [vbds.as_set().unwrap()[0].clone()]).await;
+    assert_ne!(now, disk);
+    let location = host.text("VDI.get_location", [str(&now)]).await;
+    assert_eq!(storage.read(&sr, &location, 0, 6).await.unwrap(), b"before");
+    assert_eq!(host.err("VDI.get_uuid", [str(&disk)]).await.code, "HANDLE_INVALID", "replaced");
+    // A second revert works as the first did.
+    host.ok("VM.revert", [str(&snapshot)]).await;
+    host.assert_idle().await;
+}
+
+#[tokio::test]
+async fn a_revert_that_fails_keeps_the_disks_of_the_vm() {
+    let host = Host::new().await;
+    let vm = host.vm("vm").await;
+    let disk = host.vdi("disk").await;
+    host.vbd(&vm, &disk).await;
+    let snapshot = host.text("VM.snapshot", [str(&vm), str("snap"), Value::set([])]).await;
+    let before = host.all("VDI").await;
+    host.levers.faults.fail_next("clone_volume", broken());
+    assert_eq!(host.err("VM.revert", [str(&snapshot)]).await.code, "VM_REVERT_FAILED");
+    assert_eq!(host.all("VDI").await, before);
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+}
+
+#[tokio::test]
+async fn what_a_guest_does_by_itself_is_followed() {
+    let host = Host::new().await;
+    let vm = host.vm("guest").await;
+    let uuid = host.text("VM.get_uuid", [str(&vm)]).await;
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+    let domid = host.get("VM", "domid", &vm).await;
+    host.levers.happen(&uuid, Happened::Reboot);
+    for _ in 0..200 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        if host.get("VM", "domid", &vm).await != domid {
+            break;
+        }
+    }
+    assert_ne!(host.get("VM", "domid", &vm).await, domid, "a reboot is a new domain");
+    host.until(&vm, "Running").await;
+    host.levers.happen(&uuid, Happened::Poweroff);
+    host.until(&vm, "Halted").await;
+    assert!(host.xapi.backends.hypervisor.domains().await.unwrap().is_empty());
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+    host.levers.happen(&uuid, Happened::Crash);
+    host.until(&vm, "Halted").await;
+}
+
+#[tokio::test]
+async fn an_agent_reports_addresses_after_a_while() {
+    let host = Host::on(Machine { agent_delay: 100, ..Machine::default() }).await;
+    let vm = host.vm("guest").await;
+    let network = host.all("network").await.remove(0);
+    let card = Value::map([
+        ("device", str("0")),
+        ("network", str(&network)),
+        ("VM", str(&vm)),
+        ("MAC", str("")),
+        ("MTU", Value::Int(1500)),
+        ("other_config", Value::map::<&str>([])),
+        ("qos_algorithm_type", str("")),
+        ("qos_algorithm_params", Value::map::<&str>([])),
+    ]);
+    host.ok("VIF.create", [card]).await;
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+    let metrics = host.text("VM.get_guest_metrics", [str(&vm)]).await;
+    assert_eq!(host.get("VM_guest_metrics", "networks", &metrics).await, Value::map::<&str>([]));
+    for _ in 0..200 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        if host.get("VM_guest_metrics", "networks", &metrics).await != Value::map::<&str>([]) {
+            return;
+        }
+    }
+    panic!("the agent never reported");
+}
+
+#[tokio::test]
+async fn a_forced_shutdown_interrupts_a_clean_one() {
+    let host = Host::on(Machine { shutdown_delay: 600_000, ..Machine::default() }).await;
+    let vm = host.vm("slow").await;
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+    let asked = host.text("Async.VM.clean_shutdown", [str(&vm)]).await;
+    for _ in 0..200 {
+        if host.get("VM", "current_operations", &vm).await != Value::map::<&str>([]) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    host.ok("VM.hard_shutdown", [str(&vm)]).await;
+    assert_eq!(host.state(&vm).await, "Halted");
+    for _ in 0..200 {
+        if host.text("task.get_status", [str(&asked)]).await != "pending" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(host.text("task.get_status", [str(&asked)]).await, "cancelled");
+    host.assert_idle().await;
+}
+
+#[tokio::test]
+async fn a_disk_is_not_given_to_two_running_vms() {
+    let host = Host::new().await;
+    let (first, second) = (host.vm("first").await, host.vm("second").await);
+    let disk = host.vdi("shared by mistake").await;
+    host.vbd(&first, &disk).await;
+    host.vbd(&second, &disk).await;
+    host.ok("VM.start", [str(&first), no(), no()]).await;
+    assert_eq!(host.err("VM.start", [str(&second), no(), no()]).await.code, "VDI_IN_USE");
+    assert_eq!(host.state(&second).await, "Halted");
+    host.assert_idle().await;
+}
+
+#[tokio::test]
+async fn memory_is_not_promised_twice() {
+    let host = Host::new().await;
+    let vm = host.vm("large").await;
+    let gib = |n: i64| Value::Int(n << 30);
+    host.ok("VM.set_memory_limits", [str(&vm), gib(1), gib(15), gib(15), gib(15)]).await;
+    assert_eq!(host.err("VM.start", [str(&vm), no(), no()]).await.code, "HOST_NOT_ENOUGH_FREE_MEMORY");
+    assert_eq!(host.state(&vm).await, "Halted");
+    host.assert_idle().await;
+}
+
+#[tokio::test]
+async fn what_died_while_the_toolstack_was_away_is_noticed() {
+    let host = Host::new().await;
+    let (dead, alive) = (host.vm("dead").await, host.vm("alive").await);
+    for vm in [&dead, &alive] {
+        host.ok("VM.start", [str(vm), no(), no()]).await;
+    }
+    let uuid = host.text("VM.get_uuid", [str(&dead)]).await;
+    host.xapi.backends.hypervisor.destroy(&uuid).await.unwrap();
+    xapi_ops::startup::run(&host.xapi, false).await;
+    assert_eq!(host.state(&dead).await, "Halted");
+    assert_eq!(host.state(&alive).await, "Running");
+}
