@@ -36,8 +36,10 @@ impl SqliteJournal {
     /// As [`SqliteJournal::open`].
     pub fn on(db: Connection) -> Result<SqliteJournal, JournalError> {
         db.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY;",
+            // Exclusive before the log is first used: then its index lives in memory and not in a mapped
+            // file, whose pages a full disk could take away under us.
+            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;",
         )
         .map_err(storage)?;
         let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(storage)?;

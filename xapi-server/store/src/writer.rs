@@ -94,7 +94,14 @@ impl Store {
     /// See [`OpenError`]; the state is not touched then.
     pub fn open(dir: &Path) -> Result<Store, OpenError> {
         std::fs::create_dir_all(dir)?;
-        Store::on(Box::new(SqliteJournal::open(&dir.join("state.sqlite"))?))
+        let store = Store::on(Box::new(SqliteJournal::open(&dir.join("state.sqlite"))?))?;
+        // SQLite flushes contents and the names of its logs; the file and the directory themselves may be
+        // as new, and a power cut must not take them with all they hold.
+        let dir = dir.canonicalize()?;
+        for dir in dir.ancestors().take(2) {
+            std::fs::File::open(dir)?.sync_all()?;
+        }
+        Ok(store)
     }
 
     /// A store that lives in memory only.
