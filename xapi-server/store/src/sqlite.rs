@@ -70,6 +70,20 @@ impl SqliteJournal {
     }
 }
 
+impl SqliteJournal {
+    /// When only the flush failed, the log already holds the whole refused change, and a restart would
+    /// bring it back. An empty change written over it takes it out of the log. If the disk does not take
+    /// even that, there is nothing more to be done.
+    fn disown(&mut self, error: rusqlite::Error) -> JournalError {
+        let over = "INSERT INTO meta (key, value) VALUES ('disowned', 1)
+                    ON CONFLICT (key) DO UPDATE SET value = value + 1";
+        if let Err(error) = self.db.execute(over, []) {
+            tracing::debug!(%error, "a refused change could not be taken out of the log");
+        }
+        storage(error)
+    }
+}
+
 impl Journal for SqliteJournal {
     fn load(&mut self) -> Result<Loaded, JournalError> {
         let mut select =
@@ -107,12 +121,15 @@ impl Journal for SqliteJournal {
             }
             tx.commit()
         };
-        write(&mut self.db).map_err(storage)
+        write(&mut self.db).map_err(|error| self.disown(error))
     }
 
     fn reserve(&mut self, generation: u64) -> Result<(), JournalError> {
         let put = "INSERT INTO meta (key, value) VALUES ('reserved', ?1)
                    ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-        self.db.execute(put, [generation as i64]).map(|_| ()).map_err(storage)
+        match self.db.execute(put, [generation as i64]) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.disown(error)),
+        }
     }
 }
