@@ -5,7 +5,10 @@
 
 mod calls;
 mod disk;
+mod events;
+mod export;
 mod help;
+mod install;
 mod network;
 mod snapshot;
 mod storage;
@@ -39,7 +42,7 @@ pub fn run<'r>(run: &'r mut Run<'_>) -> Boxed<'r, Outcome> {
 type Noun = for<'r, 'a> fn(&'r mut Run<'a>) -> Boxed<'r, Outcome<bool>>;
 
 /// Every noun, boxed so that the whole stays one small future.
-const NOUNS: [Noun; 8] = [
+const NOUNS: [Noun; 11] = [
     |run| Box::pin(generated::run(run)),
     |run| Box::pin(calls::run(run)),
     |run| Box::pin(vm::run(run)),
@@ -48,6 +51,9 @@ const NOUNS: [Noun; 8] = [
     |run| Box::pin(disk::run(run)),
     |run| Box::pin(storage::run(run)),
     |run| Box::pin(network::run(run)),
+    |run| Box::pin(install::run(run)),
+    |run| Box::pin(export::run(run)),
+    |run| Box::pin(events::run(run)),
 ];
 
 /// The host the session runs on.
@@ -59,6 +65,14 @@ async fn this_host(run: &Run<'_>) -> Outcome<Value> {
 async fn pool(run: &Run<'_>) -> Outcome<Value> {
     let pools = run.call("pool.get_all", []).await?;
     pools.as_set().and_then(<[Value]>::first).cloned().ok_or_else(not_found)
+}
+
+/// The first of some parameters that is given, with what it stands for.
+fn first_given(
+    run: &Run<'_>,
+    params: &[(&'static str, &'static str)],
+) -> Option<(&'static str, &'static str)> {
+    params.iter().copied().find(|(param, _)| run.args.has(param))
 }
 
 /// The pool's default SR, `None` when it has none that exists.
