@@ -1,14 +1,14 @@
-//! The journal of one host: an SQLite file, write-ahead log, flushed at every commit.
+//! The journal of one host: an SQLite file, write-ahead log, flushed at every commit, a checksum per object.
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use xapi_schema::Class;
 
 use crate::journal::{Batch, Journal, JournalError, Loaded, StoredRow};
 
-/// Layout of the file; raised when an older version could no longer read it.
-const FORMAT: i64 = 1;
+/// Layout of the file; raised when an older version could no longer read it. 2: checksums.
+const FORMAT: i64 = 2;
 
 /// An open journal file.
 pub struct SqliteJournal {
@@ -16,7 +16,28 @@ pub struct SqliteJournal {
 }
 
 fn storage(error: rusqlite::Error) -> JournalError {
-    JournalError::Storage(error.to_string())
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            JournalError::Damaged(error.to_string())
+        }
+        _ => JournalError::Storage(error.to_string()),
+    }
+}
+
+/// An object and its checksum, if it has one yet.
+fn read(row: &Row) -> rusqlite::Result<(StoredRow, Option<i64>)> {
+    let stored = StoredRow { class: row.get(0)?, reference: row.get(1)?, body: row.get(2)? };
+    Ok((stored, row.get(3)?))
+}
+
+/// SQLite checks its own structure but not what it holds: a bit that flips in a name would go unnoticed.
+fn checksum(class: &str, reference: &str, body: &str) -> i64 {
+    let mut sum = crc32fast::Hasher::new();
+    for part in [class, reference, body] {
+        sum.update(part.as_bytes());
+        sum.update(&[0]);
+    }
+    i64::from(sum.finalize())
 }
 
 impl SqliteJournal {
@@ -46,16 +67,20 @@ impl SqliteJournal {
         if found > FORMAT {
             return Err(JournalError::Newer { found, known: FORMAT });
         }
-        let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(storage)?;
+        let verdict: String =
+            db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(storage)?;
         if verdict != "ok" {
             return Err(JournalError::Damaged(verdict));
         }
+        // Rows of the first layout have no checksum until they are written again.
+        let upgrade = if found == 1 { "ALTER TABLE object ADD COLUMN sum INTEGER;" } else { "" };
         db.execute_batch(&format!(
             "BEGIN IMMEDIATE;
              CREATE TABLE IF NOT EXISTS object (
                  serial INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT NOT NULL UNIQUE, class TEXT NOT NULL,
-                 generation INTEGER NOT NULL, body TEXT NOT NULL);
+                 generation INTEGER NOT NULL, body TEXT NOT NULL, sum INTEGER);
              CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+             {upgrade}
              PRAGMA user_version = {FORMAT};
              COMMIT;"
         ))
@@ -87,13 +112,19 @@ impl SqliteJournal {
 impl Journal for SqliteJournal {
     fn load(&mut self) -> Result<Loaded, JournalError> {
         let mut select =
-            self.db.prepare("SELECT class, ref, body FROM object ORDER BY serial").map_err(storage)?;
-        let rows = select
-            .query_map([], |row| {
-                Ok(StoredRow { class: row.get(0)?, reference: row.get(1)?, body: row.get(2)? })
-            })
-            .and_then(Iterator::collect)
-            .map_err(storage)?;
+            self.db.prepare("SELECT class, ref, body, sum FROM object ORDER BY serial").map_err(storage)?;
+        let mut found = select.query([]).map_err(storage)?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next().map_err(storage)? {
+            let (stored, expected) = read(row).map_err(storage)?;
+            if expected.is_some_and(|sum| sum != checksum(&stored.class, &stored.reference, &stored.body)) {
+                let about = format!("{} {} is not what was written", stored.class, stored.reference);
+                return Err(JournalError::Damaged(about));
+            }
+            rows.push(stored);
+        }
+        drop(found);
+        drop(select);
         Ok(Loaded { rows, reserved: self.meta("reserved")?, epoch: self.meta("epoch")? })
     }
 
@@ -102,8 +133,9 @@ impl Journal for SqliteJournal {
             let tx = db.transaction()?;
             {
                 let mut put = tx.prepare_cached(
-                    "INSERT INTO object (ref, class, generation, body) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT (ref) DO UPDATE SET generation = excluded.generation, body = excluded.body",
+                    "INSERT INTO object (ref, class, generation, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (ref) DO UPDATE SET
+                         generation = excluded.generation, body = excluded.body, sum = excluded.sum",
                 )?;
                 let mut drop = tx.prepare_cached("DELETE FROM object WHERE ref = ?1")?;
                 for change in &batch.changes {
@@ -111,7 +143,8 @@ impl Journal for SqliteJournal {
                     match &change.body {
                         Some(body) => {
                             let class = Class::of(change.class).name;
-                            put.execute(params![reference, class, batch.generation as i64, body])?;
+                            let sum = checksum(class, reference, body);
+                            put.execute(params![reference, class, batch.generation as i64, body, sum])?;
                         }
                         None => {
                             drop.execute([reference])?;
