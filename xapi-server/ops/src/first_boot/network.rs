@@ -1,12 +1,14 @@
 //! Networks and PIFs of a fresh host.
 
+use xapi_backend::network::Card;
 use xapi_schema::{
     ClassId, Ref, Result, Value,
-    classes::{Host, Network, host, network, pif},
+    classes::{Host, IpConfigurationMode, Network, host, network, pif},
 };
 use xapi_store::{Read, Tx};
 
 use super::{Nic, Pairs, Seed};
+use crate::handlers::pif::introduce_card;
 
 /// Bridge of the network between control domain and guests.
 const INTERNAL: &str = "xenapi";
@@ -61,47 +63,27 @@ fn create(
     tx.create_value(ClassId::Network, None, &members).map(Ref::new)
 }
 
-/// A PIF for a card that has none yet, on the network of its position.
+/// A PIF for a card that has none yet. The one of the management bridge is up and carries the address.
 fn introduce(tx: &mut Tx, seed: &Seed, this: &Ref<Host>, position: usize, nic: &Nic) -> Result<()> {
     for known in tx.get(this, host::PIFs)? {
         if tx.get(&known, pif::device)? == nic.device && tx.get(&known, pif::physical)? {
             return Ok(());
         }
     }
-    let bridge = format!("xenbr{position}");
-    let network = match with_bridge(tx, &bridge)? {
-        Some(known) => known,
-        None => {
-            let label = format!("Pool-wide network associated with {}", nic.device);
-            create(tx, &label, "", &bridge, 1500, &Pairs::default())?
-        }
+    let card = Card {
+        device: nic.device.clone(),
+        mac: nic.mac.clone(),
+        mtu: nic.mtu,
+        carrier: nic.carrier,
+        speed: nic.speed,
+        position,
     };
-    let metrics = Value::map([
-        ("carrier", Value::Bool(nic.carrier)),
-        ("speed", Value::Int(nic.speed)),
-        ("duplex", Value::Bool(nic.carrier)),
-    ]);
-    let metrics = tx.create_value(ClassId::PifMetrics, None, &metrics)?;
-    let management = bridge == seed.identity.management_interface;
-    let members = Value::map([
-        ("device", Value::str(nic.device.as_str())),
-        ("device_name", Value::str(nic.device.as_str())),
-        ("network", Value::Str(network.text().clone())),
-        ("host", Value::Str(this.text().clone())),
-        ("MAC", Value::str(nic.mac.to_lowercase())),
-        ("MTU", Value::Int(nic.mtu)),
-        ("VLAN", Value::Int(-1)),
-        ("metrics", Value::Str(metrics)),
-        ("physical", Value::Bool(true)),
-        ("currently_attached", Value::Bool(management)),
-        ("management", Value::Bool(management)),
-        ("ip_configuration_mode", Value::str(if management { "Static" } else { "None" })),
-        ("IP", Value::str(if management { seed.identity.address.as_str() } else { "" })),
-        ("managed", Value::Bool(true)),
-        ("properties", Pairs::of(&[("gro", "on")]).value()),
-        ("primary_address_type", Value::str("IPv4")),
-        ("igmp_snooping_status", Value::str("unknown")),
-    ]);
-    tx.create_value(ClassId::Pif, None, &members)?;
+    let made = introduce_card(tx, this, &card, true, seed.identity.api_version)?;
+    if format!("xenbr{position}") == seed.identity.management_interface {
+        tx.set(&made, pif::management, true)?;
+        tx.set(&made, pif::currently_attached, true)?;
+        tx.set(&made, pif::ip_configuration_mode, IpConfigurationMode::Static)?;
+        tx.set(&made, pif::IP, seed.identity.address.clone())?;
+    }
     Ok(())
 }

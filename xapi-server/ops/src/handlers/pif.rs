@@ -41,17 +41,32 @@ fn with_device(read: &impl Read, home: &Ref<Host>, device: &str) -> Result<Optio
     Ok(None)
 }
 
-/// Writes the row of a card nobody knew, on the network of its position.
+/// The first version of the API whose hosts number their networks instead of naming them after cards.
+const NUMBERED: (i64, i64) = (2, 22);
+
+/// Writes the row of a card nobody knew, on the network of its position. `version` is the reported one of
+/// the API, which decides the network's name.
 ///
 /// # Errors
 /// Those of the store.
-pub fn introduce_card(tx: &mut Tx, home: &Ref<Host>, card: &Card, managed: bool) -> Result<Ref<Pif>> {
+pub fn introduce_card(
+    tx: &mut Tx,
+    home: &Ref<Host>,
+    card: &Card,
+    managed: bool,
+    version: (i64, i64),
+) -> Result<Ref<Pif>> {
     let bridge = format!("xenbr{}", card.position);
     let network: Ref<Network> = match with_bridge(tx, &bridge)? {
         Some(known) => known,
         None => {
+            let label = if version >= NUMBERED {
+                format!("Pool-wide network {}", card.position)
+            } else {
+                format!("Pool-wide network associated with {}", card.device)
+            };
             let members = Value::map([
-                ("name_label", Value::str(format!("Pool-wide network {}", card.position))),
+                ("name_label", Value::str(label)),
                 ("bridge", Value::str(if managed { bridge.as_str() } else { "" })),
                 ("MTU", Value::Int(1_500)),
                 ("managed", Value::Bool(managed)),
@@ -85,10 +100,11 @@ pub fn introduce_card(tx: &mut Tx, home: &Ref<Host>, card: &Card, managed: bool)
 async fn scan(cx: Cx, home: Ref<Host>) -> Result<()> {
     cx.snapshot().record(&home)?;
     let cards = cx.xapi.backends.network.cards().await?;
+    let version = cx.xapi.settings.api_version;
     cx.commit(move |tx| {
         for card in &cards {
             if with_device(tx, &home, &card.device)?.is_none() {
-                introduce_card(tx, &home, card, true)?;
+                introduce_card(tx, &home, card, true, version)?;
             }
         }
         Ok(())
@@ -141,7 +157,8 @@ async fn introduce(cx: Cx, home: Ref<Host>, mac: String, device: String, managed
             errors::COULD_NOT_FIND_NETWORK_INTERFACE_WITH_SPECIFIED_DEVICE_NAME_AND_MAC_ADDRESS.with(params)
         );
     };
-    cx.commit(move |tx| introduce_card(tx, &home, &card, managed)).await
+    let version = cx.xapi.settings.api_version;
+    cx.commit(move |tx| introduce_card(tx, &home, &card, managed, version)).await
 }
 
 async fn forget(cx: Cx, this: Ref<Pif>) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The operations of `VIF`.
 
 use xapi_schema::{
-    ApiEnum, Field, Map, Ref, Result,
+    ApiEnum, Field, Map, Record, Ref, Result,
     classes::{
         Vif, VifOperations as Op, Vm, VmPowerState as State, host, network, pif, vif, vm, vm_guest_metrics,
     },
@@ -39,21 +39,30 @@ impl Guarded for Vif {
             return Err(not_allowed("A VIF on an SR-IOV network cannot be plugged or unplugged"));
         }
         let plugged = record.get(vif::currently_attached) || record.get(vif::reserved);
-        let state = machine.get(vm::power_state);
-        let running = state == State::Running;
-        match op {
-            Op::Plug if running && plugged => return Err(errors::DEVICE_ALREADY_ATTACHED.with([this])),
-            Op::Unplug if running && !plugged => return Err(errors::DEVICE_ALREADY_DETACHED.with([this])),
-            _ if !running => {
-                let params = [guest.as_str(), "running", text::state(state)];
-                return Err(errors::VM_BAD_POWER_STATE.with(params));
-            }
-            _ => {}
-        }
-        not_leaving(&guest, machine, true)?;
+        pluggable(this.as_str(), plugged, op == Op::Plug, &guest, machine)?;
         hvm_hotplug(read, &guest, machine, |metrics| metrics.get(vm_guest_metrics::can_use_hotplug_vif))?;
         Ok(())
     }
+}
+
+/// What a card or a USB device asks of its VM before it is plugged or unplugged.
+pub(super) fn pluggable(
+    this: &str,
+    plugged: bool,
+    plug: bool,
+    guest: &Ref<Vm>,
+    machine: &Record,
+) -> Result<()> {
+    let state = machine.get(vm::power_state);
+    if state != State::Running {
+        return Err(errors::VM_BAD_POWER_STATE.with([guest.as_str(), "running", text::state(state)]));
+    }
+    match (plug, plugged) {
+        (true, true) => return Err(errors::DEVICE_ALREADY_ATTACHED.with([this])),
+        (false, false) => return Err(errors::DEVICE_ALREADY_DETACHED.with([this])),
+        _ => {}
+    }
+    not_leaving(guest, machine, true)
 }
 
 /// Nothing may be under way at all; every operation is named, in braces even when there is one.

@@ -2,12 +2,14 @@
 
 use xapi_schema::{
     Field, Map, Ref, Result,
-    classes::{Vm, VmPowerState as State, Vusb, VusbOperations as Op, vm, vusb},
-    errors,
+    classes::{Vm, Vusb, VusbOperations as Op, vusb},
 };
 use xapi_store::Read;
 
-use super::{Asked, Guarded, text, vbd::not_leaving, vif::all_alone};
+use super::{
+    Asked, Guarded,
+    vif::{all_alone, pluggable},
+};
 
 impl Guarded for Vusb {
     type Op = Op;
@@ -24,17 +26,6 @@ impl Guarded for Vusb {
         let guest: Ref<Vm> = record.get(vusb::VM);
         let machine = read.record(&guest)?;
         let plugged = record.get(vusb::currently_attached);
-        let state = machine.get(vm::power_state);
-        let running = state == State::Running;
-        match op {
-            Op::Plug if running && plugged => return Err(errors::DEVICE_ALREADY_ATTACHED.with([this])),
-            Op::Unplug if running && !plugged => return Err(errors::DEVICE_ALREADY_DETACHED.with([this])),
-            _ if !running => {
-                let params = [guest.as_str(), "running", text::state(state)];
-                return Err(errors::VM_BAD_POWER_STATE.with(params));
-            }
-            _ => {}
-        }
-        not_leaving(&guest, machine, true)
+        pluggable(this.as_str(), plugged, op == Op::Plug, &guest, machine)
     }
 }
