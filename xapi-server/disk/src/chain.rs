@@ -195,7 +195,7 @@ impl Chain {
         (leaf, (visible > 0).then_some(Chain { layers: self.layers, visible }))
     }
 
-    /// Looks only at the layers above the one called `base`: everything else is [`State::Absent`].
+    /// Calls everything that the layers above `base` do not hold [`State::Absent`]. Reading still goes through all.
     ///
     /// # Errors
     /// [`Error::Chain`] when `base` is not below the leaf.
@@ -213,8 +213,20 @@ impl Chain {
     /// # Errors
     /// The device's error.
     pub fn locate(&self, sector: u64, max: u64) -> Result<(Spot, u64)> {
+        let base = self.layers.get(self.visible).map_or(0, |(_, l)| l.size() / SECTOR);
+        let (spot, n) = self.locate_in(&self.layers[..self.visible], sector, max)?;
+        Ok(match spot {
+            // Zeros that a layer's end makes must hide what the base holds there; behind the base they need not.
+            Spot::Zero if self.visible < self.layers.len() && sector >= base => (Spot::Absent, n),
+            Spot::Zero if self.visible < self.layers.len() => (Spot::Zero, n.min(base - sector)),
+            _ => (spot, n),
+        })
+    }
+
+    /// What `layers`, the upper ones of the chain, hold.
+    fn locate_in(&self, layers: &[(String, Layer)], sector: u64, max: u64) -> Result<(Spot, u64)> {
         let mut n = max;
-        for (i, (_, layer)) in self.layers[..self.visible].iter().enumerate() {
+        for (i, (_, layer)) in layers.iter().enumerate() {
             let end = layer.size() / SECTOR;
             // A parent smaller than its child reads as zeros behind its end.
             if sector >= end {
@@ -226,7 +238,7 @@ impl Chain {
                 return Ok((Spot::At { layer: i, offset }, n));
             }
         }
-        Ok((if self.visible < self.layers.len() { Spot::Absent } else { Spot::Zero }, n))
+        Ok((if layers.len() < self.layers.len() { Spot::Absent } else { Spot::Zero }, n))
     }
 }
 
@@ -256,7 +268,7 @@ impl Source for Chain {
         let mut rest = buf;
         let mut sector = offset / SECTOR;
         while !rest.is_empty() {
-            let (spot, n) = self.locate(sector, rest.len() as u64 / SECTOR)?;
+            let (spot, n) = self.locate_in(&self.layers, sector, rest.len() as u64 / SECTOR)?;
             let (now, later) = rest.split_at_mut((n * SECTOR) as usize);
             match spot {
                 Spot::At { layer, offset } => self.layers[layer].1.file().read_at(offset, now)?,

@@ -5,10 +5,12 @@
 
 pub mod chain;
 pub mod cli;
+pub mod convert;
 pub mod disk;
 pub mod error;
 pub mod file;
 pub mod mem;
+pub mod qcow2;
 pub mod source;
 pub mod vhd;
 pub mod volumes;

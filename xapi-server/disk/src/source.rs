@@ -31,7 +31,7 @@ pub trait Source: Send + Sync {
     /// Virtual size, a multiple of 512.
     fn size(&self) -> u64;
 
-    /// Fills `buf` from `offset`. Absent stretches read as zero.
+    /// Fills `buf` from `offset` with what a guest sees, absent stretches included.
     ///
     /// # Errors
     /// [`Error::Range`] outside the disk, else what the images say.

@@ -1,0 +1,123 @@
+//! qcow2 images through the `imago` crate, with their backing files found by our own rules: only in the same
+//! directory, only raw or qcow2, never another file because the image says so.
+
+use crate::chain::Format;
+use crate::error::{Error, Result};
+use crate::source::{Extent, Source, State, check_range};
+use crate::vhd::MAX_CHAIN;
+use crate::volumes::plain_name;
+use imago::file::File;
+use imago::qcow2::Qcow2;
+use imago::raw::Raw;
+use imago::{DenyImplicitOpenGate, FormatAccess, FormatDriverBuilder, Mapping};
+use std::path::Path;
+
+/// A qcow2 image and its backing files, open for reading, or the first for writing as well.
+pub struct Qcow2Disk {
+    access: FormatAccess<File>,
+    writable: bool,
+    /// The names, leaf first.
+    names: Vec<String>,
+}
+
+impl Qcow2Disk {
+    /// Opens `name` in the directory `dir`; `writable` for the image itself, its backing files never are.
+    ///
+    /// # Errors
+    /// [`Error::Chain`] for backing files that are missing, not qcow2 or raw, or too many; else what the file says.
+    pub fn open(dir: &Path, name: &str, writable: bool) -> Result<Qcow2Disk> {
+        let mut names = Vec::new();
+        let access = open_layer(dir, name, writable, &mut names)?;
+        Ok(Qcow2Disk { access, writable, names })
+    }
+
+    /// Names of the image and its backing files, leaf first.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Writes whole sectors; durable after [`flush`](Qcow2Disk::flush).
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`], [`Error::Range`], or the device's error.
+    pub fn write_at(&mut self, offset: u64, data: &[u8]) -> Result<()> {
+        check_range(offset, data.len() as u64, self.size())?;
+        if !self.writable {
+            return Err(Error::ReadOnly);
+        }
+        Ok(self.access.write(data, offset)?)
+    }
+
+    /// Returns when every write before is durable.
+    ///
+    /// # Errors
+    /// The device's error.
+    pub fn flush(&mut self) -> Result<()> {
+        if self.writable {
+            self.access.flush()?;
+            self.access.sync()?;
+        }
+        Ok(())
+    }
+}
+
+fn open_layer(dir: &Path, name: &str, writable: bool, names: &mut Vec<String>) -> Result<FormatAccess<File>> {
+    if names.iter().any(|n| n == name) || names.len() == MAX_CHAIN {
+        return Err(Error::Chain(format!(
+            "{name:?} is its own ancestor or one of more than {MAX_CHAIN} images"
+        )));
+    }
+    names.push(name.to_owned());
+    let path = dir.join(plain_name(name)?);
+    // Without its dependencies: which they may be is decided below.
+    let mut image: Qcow2<File> = Qcow2::open_path(&path, writable)?;
+    if image.requires_external_data_file() {
+        return Err(Error::Unsupported(format!("{name:?} keeps its data in another file")));
+    }
+    let backing = image.implicit_backing_file().cloned();
+    if let Some(file) = backing {
+        let parent = file.rsplit('/').next().unwrap_or(&file);
+        let format = image.implicit_backing_format().map(String::as_str);
+        let layer = match (format, Format::of_name(parent)) {
+            (Some("qcow2"), _) | (None, Some(Format::Qcow2)) => open_layer(dir, parent, false, names)?,
+            (Some("raw"), Some(Format::Raw)) | (None, Some(Format::Raw)) => {
+                names.push(parent.to_owned());
+                let raw = Raw::<File>::builder_path(dir.join(plain_name(parent)?));
+                FormatAccess::new(raw.open(DenyImplicitOpenGate::default())?)
+            }
+            _ => {
+                return Err(Error::Chain(format!(
+                    "backing file {file:?} of {name:?} is neither qcow2 nor raw"
+                )));
+            }
+        };
+        image.set_backing(Some(layer));
+    }
+    Ok(FormatAccess::new(image))
+}
+
+impl Source for Qcow2Disk {
+    fn size(&self) -> u64 {
+        self.access.size() & !511
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        check_range(offset, buf.len() as u64, self.size())?;
+        Ok(self.access.read(buf, offset)?)
+    }
+
+    fn extent(&self, offset: u64, max: u64) -> Result<Extent> {
+        check_range(offset, max, self.size())?;
+        let (mapping, len) = self.access.get_mapping(offset, max)?;
+        let state = match mapping {
+            Mapping::Zero { .. } | Mapping::Eof { .. } => State::Zero,
+            _ => State::Data,
+        };
+        // A mapping can end inside a sector only where a backing file does.
+        let len = len.next_multiple_of(512).min(max);
+        if len == 0 {
+            return Err(Error::format("qcow2", format!("no mapping at byte {offset}")));
+        }
+        Ok(Extent { start: offset, len, state })
+    }
+}
