@@ -8,8 +8,11 @@ mod disk;
 mod events;
 mod export;
 mod help;
+mod host;
 mod install;
+mod misc;
 mod network;
+mod pool;
 mod snapshot;
 mod storage;
 mod uninstall;
@@ -42,7 +45,7 @@ pub fn run<'r>(run: &'r mut Run<'_>) -> Boxed<'r, Outcome> {
 type Noun = for<'r, 'a> fn(&'r mut Run<'a>) -> Boxed<'r, Outcome<bool>>;
 
 /// Every noun, boxed so that the whole stays one small future.
-const NOUNS: [Noun; 11] = [
+const NOUNS: [Noun; 14] = [
     |run| Box::pin(generated::run(run)),
     |run| Box::pin(calls::run(run)),
     |run| Box::pin(vm::run(run)),
@@ -54,6 +57,9 @@ const NOUNS: [Noun; 11] = [
     |run| Box::pin(install::run(run)),
     |run| Box::pin(export::run(run)),
     |run| Box::pin(events::run(run)),
+    |run| Box::pin(host::run(run)),
+    |run| Box::pin(pool::run(run)),
+    |run| Box::pin(misc::run(run)),
 ];
 
 /// The host the session runs on.
@@ -65,6 +71,14 @@ async fn this_host(run: &Run<'_>) -> Outcome<Value> {
 async fn pool(run: &Run<'_>) -> Outcome<Value> {
     let pools = run.call("pool.get_all", []).await?;
     pools.as_set().and_then(<[Value]>::first).cloned().ok_or_else(not_found)
+}
+
+/// The pool a parameter names, or the only one.
+async fn pool_or(run: &Run<'_>, param: &str) -> Outcome<Value> {
+    match run.args.has(param) {
+        true => run.object("pool", param).await,
+        false => pool(run).await,
+    }
 }
 
 /// The first of some parameters that is given, with what it stands for.
