@@ -117,11 +117,20 @@ fn announce(config: &Config, running: &xapi_http::Running, password: Option<&str
         println!("  root password (shown this once): {password}");
     }
     if let Some(http) = running.http {
-        println!("Try:");
-        println!(
-            "  curl -s http://{http}/jsonrpc -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.login_with_password\",\"params\":[\"root\",\"PASSWORD\"]}}'"
-        );
+        suggest(http, password.unwrap_or("PASSWORD"));
     }
+}
+
+/// Three things to try on a server that just started.
+fn suggest(http: std::net::SocketAddr, password: &str) {
+    let (host, port) = (http.ip(), http.port());
+    println!("Try:");
+    println!("  cargo run --release --bin xe -- -s {host} -p {port} -u root -pw {password} vm-list");
+    println!("  cargo run --release --bin xe -- -s {host} -p {port} -u root -pw {password} \\");
+    println!("    vm-install template='Debian Bookworm 12' new-name-label=first");
+    println!(
+        "  curl -s http://{http}/jsonrpc -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.login_with_password\",\"params\":[\"root\",\"{password}\"]}}'"
+    );
 }
 
 /// Every half minute: sessions and tasks nobody will ask about again.
