@@ -120,6 +120,11 @@ impl Directory {
         Ok((Directory::new(dir), name.to_owned()))
     }
 
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn at(&self, name: &str) -> Result<PathBuf> {
         Ok(self.path.join(plain_name(name)?))
     }

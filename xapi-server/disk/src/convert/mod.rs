@@ -13,6 +13,7 @@ use crate::disk::Disk;
 use crate::error::Result;
 use crate::file::BlockFile;
 use crate::source::{Source, State, check_range, extents};
+use crate::vhd::writer::Writer;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
@@ -57,6 +58,20 @@ impl Target for Disk {
 impl Target for crate::qcow2::Qcow2Disk {
     fn size(&self) -> u64 {
         Source::size(self)
+    }
+
+    fn put(&mut self, offset: u64, data: &[u8]) -> Result<()> {
+        self.write_at(offset, data)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.flush()
+    }
+}
+
+impl Target for Writer {
+    fn size(&self) -> u64 {
+        self.virtual_size()
     }
 
     fn put(&mut self, offset: u64, data: &[u8]) -> Result<()> {

@@ -1,0 +1,266 @@
+//! The commands of `xennix-disk`. They print for people, or JSON when asked. Never guess a format from content.
+
+mod change;
+mod show;
+
+use crate::chain::{Chain, Format};
+use crate::error::{Error, Result};
+use crate::qcow2::Qcow2Disk;
+use crate::source::Source;
+use crate::volumes::Directory;
+use clap::{Parser, Subcommand, ValueEnum};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Looks after disk images: VHD chains, raw and qcow2.
+#[derive(Debug, Parser)]
+#[command(name = "xennix-disk", version)]
+pub struct Args {
+    /// Treat plain files as volumes of fixed size.
+    #[arg(long, global = true)]
+    fixed: bool,
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// An image format on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum FormatArg {
+    /// Raw bytes.
+    Raw,
+    /// VHD.
+    Vhd,
+    /// qcow2.
+    Qcow2,
+}
+
+impl From<FormatArg> for Format {
+    fn from(f: FormatArg) -> Format {
+        match f {
+            FormatArg::Raw => Format::Raw,
+            FormatArg::Vhd => Format::Vhd,
+            FormatArg::Qcow2 => Format::Qcow2,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show an image and its parents.
+    Info {
+        /// The image.
+        image: PathBuf,
+        /// Its format, where the name does not tell.
+        #[arg(short, long)]
+        format: Option<FormatArg>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Report everything wrong with an image and its parents, or with all images of a directory.
+    /// Exit 0: clean. 1: findings. 2: unreadable.
+    Check {
+        /// The image or directory.
+        image: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show which layer holds which stretch of the disk.
+    Map {
+        /// The image.
+        image: PathBuf,
+        /// Its format, where the name does not tell.
+        #[arg(short, long)]
+        format: Option<FormatArg>,
+        /// Print JSON, one object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy a disk, its parents included, to a new image of any format.
+    Convert {
+        /// The image to read.
+        source: PathBuf,
+        /// The image to make; `-` for standard output.
+        target: PathBuf,
+        /// Format of the source, where the name does not tell.
+        #[arg(short, long)]
+        format: Option<FormatArg>,
+        /// Format of the target.
+        #[arg(short = 'O', long)]
+        output: FormatArg,
+        /// Copy only what lies above this parent of the source, as a child of it (VHD and qcow2).
+        #[arg(long)]
+        base: Option<String>,
+        /// The name the new image calls its parent, where it differs from the base's.
+        #[arg(long, requires = "base")]
+        parent: Option<String>,
+    },
+    /// Make an empty image.
+    Create {
+        /// The image.
+        image: PathBuf,
+        /// Virtual size; K, M, G and T count in powers of 1024.
+        #[arg(value_parser = size)]
+        size: u64,
+        /// Its format, where the name does not tell: VHD or raw.
+        #[arg(short, long)]
+        format: Option<FormatArg>,
+    },
+    /// Freeze a disk and make a snapshot of it.
+    Snapshot {
+        /// The disk.
+        leaf: PathBuf,
+        /// The snapshot's name.
+        snapshot: String,
+        /// The name of the frozen data.
+        #[arg(long)]
+        base: String,
+        /// The disk's name afterwards, where it is raw.
+        #[arg(long)]
+        leaf_after: Option<String>,
+    },
+    /// Make a disk read as a snapshot does.
+    Revert {
+        /// The disk.
+        leaf: PathBuf,
+        /// The snapshot's name.
+        snapshot: String,
+        /// The name of the snapshot's data, should it have to be frozen.
+        #[arg(long)]
+        base: String,
+    },
+    /// Merge an image into its parent: an inner node, whose children are kept, or a disk, which keeps its name.
+    Coalesce {
+        /// The image.
+        image: PathBuf,
+        /// The disk's name afterwards, where the parent is raw.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Grow a disk.
+    Resize {
+        /// The image.
+        image: PathBuf,
+        /// New virtual size.
+        #[arg(value_parser = size)]
+        size: u64,
+    },
+    /// Finish or undo what a crash interrupted in a directory.
+    Recover {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// Write the missing footer at the end of a VHD again.
+    Repair {
+        /// The image.
+        image: PathBuf,
+    },
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_uppercase().trim_end_matches("IB").trim_end_matches('B') {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return Err("not a size".into()),
+    };
+    let n: u64 = digits.parse().map_err(|_| "not a number")?;
+    n.checked_mul(1 << shift).ok_or_else(|| "too large".into())
+}
+
+/// Runs a command, writes to `out`, returns the exit status.
+///
+/// # Errors
+/// What the command could not do; the caller exits with 2.
+pub fn run(args: Args, out: &mut dyn Write) -> Result<u8> {
+    let place = |path: &Path| {
+        let (dir, name) = Directory::of(path)?;
+        Ok::<_, Error>((dir.with_fixed(args.fixed), name))
+    };
+    match args.command {
+        Command::Info { image, format, json } => match open(&image, format, args.fixed)? {
+            Opened::Chain(chain) => show::info(&chain, json, out)?,
+            Opened::Qcow2(disk) => show::info_qcow2(&disk, json, out)?,
+        },
+        Command::Check { image, json } => return show::check(&image, args.fixed, json, out),
+        Command::Map { image, format, json } => match open(&image, format, args.fixed)? {
+            Opened::Chain(chain) => show::map(&chain, json, out)?,
+            Opened::Qcow2(disk) => show::map_qcow2(&disk, json, out)?,
+        },
+        Command::Convert { source, target, format, output, base, parent } => {
+            let mut source = open(&source, format, args.fixed)?;
+            let mut link = None;
+            if let Some(base) = base {
+                (source, link) = change::since(source, &base, parent)?;
+            }
+            change::convert(source.source(), &target, output.into(), link, out)?;
+        }
+        Command::Create { image, size, format } => {
+            let (dir, name) = place(&image)?;
+            change::create(&dir, &name, size, format_of(&name, format)?)?;
+        }
+        Command::Snapshot { leaf, snapshot, base, leaf_after } => {
+            let (dir, name) = place(&leaf)?;
+            let frozen = change::snapshot(&dir, name, snapshot, base, leaf_after)?;
+            writeln!(out, "{}", if frozen { "frozen" } else { "nothing to freeze: made beside the disk" })?;
+        }
+        Command::Revert { leaf, snapshot, base } => {
+            let (dir, name) = place(&leaf)?;
+            crate::vhd::snapshot::revert(&dir, &name, &snapshot, &base, change::room(&dir, &name)?)?;
+        }
+        Command::Coalesce { image, name } => {
+            let (dir, image) = place(&image)?;
+            change::coalesce(&dir, &image, name)?;
+        }
+        Command::Resize { image, size } => {
+            let (dir, name) = place(&image)?;
+            change::resize(&dir, &name, size)?;
+        }
+        Command::Recover { directory } => {
+            let dir = Directory::new(directory).with_fixed(args.fixed);
+            for note in crate::vhd::journal::recover(&dir)? {
+                writeln!(out, "{}", serde_json::to_string(&note).map_err(std::io::Error::other)?)?;
+            }
+        }
+        Command::Repair { image } => {
+            let (dir, name) = place(&image)?;
+            change::repair(&dir, &name)?;
+        }
+    }
+    Ok(0)
+}
+
+/// An image of any format.
+enum Opened {
+    Chain(Chain),
+    Qcow2(Qcow2Disk),
+}
+
+impl Opened {
+    fn source(&self) -> &dyn Source {
+        match self {
+            Opened::Chain(c) => c,
+            Opened::Qcow2(q) => q,
+        }
+    }
+}
+
+fn open(path: &Path, format: Option<FormatArg>, fixed: bool) -> Result<Opened> {
+    let (dir, name) = Directory::of(path)?;
+    Ok(match format_of(&name, format)? {
+        Format::Qcow2 => Opened::Qcow2(Qcow2Disk::open(dir.path(), &name, false)?),
+        format => Opened::Chain(Chain::open(&dir.with_fixed(fixed), &name, format)?),
+    })
+}
+
+/// The format said on the command line, else by the name.
+fn format_of(name: &str, given: Option<FormatArg>) -> Result<Format> {
+    given.map(Format::from).or_else(|| Format::of_name(name)).ok_or_else(|| {
+        Error::Refused(format!("the name {name:?} does not tell its format; say it with --format"))
+    })
+}
