@@ -30,6 +30,9 @@ pub struct Flags {
     /// What to stand on: auto, sim or xl
     #[arg(long, value_name = "KIND")]
     backend: Option<String>,
+    /// Who checks root's password: file, or pam where it was built in
+    #[arg(long, value_name = "KIND")]
+    auth: Option<String>,
     /// File holding the root password to set
     #[arg(long, value_name = "FILE")]
     root_password_file: Option<PathBuf>,
@@ -54,6 +57,8 @@ pub struct Config {
     pub socket: Option<PathBuf>,
     /// What it stands on.
     pub backend: &'static str,
+    /// Root's password is the system's own.
+    pub pam: bool,
     /// File holding the root password to set.
     pub root_password_file: Option<PathBuf>,
     /// Seed of a new state directory.
@@ -78,7 +83,14 @@ impl Config {
             Some("xl") => bail!("the xl backend is not part of this version"),
             Some(other) => bail!("there is no backend {other:?}: use auto, sim or xl"),
         };
+        let pam = match flags.auth.or(file.auth).as_deref() {
+            None | Some("file") => false,
+            Some("pam") if cfg!(feature = "pam") => true,
+            Some("pam") => bail!("this xapi was built without PAM: build it with --features pam"),
+            Some(other) => bail!("there is no way {other:?} to check passwords: use file or pam"),
+        };
         Ok(Config {
+            pam,
             http: Some(flags.http.or(file.http).unwrap_or_else(|| "127.0.0.1:8080".into())),
             https: Some(flags.https.or(file.https).unwrap_or_else(|| "127.0.0.1:8443".into())),
             socket: Some(flags.socket.or(file.socket).unwrap_or_else(|| state_dir.join("xapi.sock"))),

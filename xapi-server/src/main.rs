@@ -5,6 +5,8 @@ mod cli;
 mod config;
 mod handlers;
 mod machine;
+#[cfg(feature = "pam")]
+mod pam;
 mod passwords;
 mod seed;
 mod service;
@@ -15,7 +17,7 @@ use std::{net::ToSocketAddrs, sync::Arc};
 use anyhow::{Context, Result};
 use clap::Parser;
 use xapi_http::{Listeners, tls::Identity};
-use xapi_ops::{Clock, Settings, SystemClock, Xapi, first_boot};
+use xapi_ops::{Clock, Settings, SystemClock, Xapi, first_boot, session::PasswordCheck};
 use xapi_store::Store;
 
 use crate::{config::Config, passwords::PasswordFile, service::Api};
@@ -62,7 +64,8 @@ async fn run(config: Config) -> Result<()> {
     let machine = machine::simulated(&seed);
     let (backends, _) = xapi_backend::sim::open(&config.state_dir.join("sim"), machine)
         .context("the simulated machine could not be opened")?;
-    let xapi = Xapi::new(store, Arc::new(SystemClock), Arc::new(passwords), backends, settings, host);
+    let (passwords, fresh) = checker(&config, passwords, fresh);
+    let xapi = Xapi::new(store, Arc::new(SystemClock), passwords, backends, settings, host);
     xapi_ops::startup::run(&xapi, seed.storage_repositories).await;
     tokio::spawn(xapi_ops::startup::watch(xapi.clone()));
     let identity = Identity::load_or_make(
@@ -86,6 +89,20 @@ async fn run(config: Config) -> Result<()> {
     collector.abort();
     running.stop().await;
     Ok(())
+}
+
+/// The system checks root's password where it was asked to; then no other one is shown.
+fn checker(
+    config: &Config,
+    file: PasswordFile,
+    fresh: Option<String>,
+) -> (Arc<dyn PasswordCheck>, Option<String>) {
+    #[cfg(feature = "pam")]
+    if config.pam {
+        return (Arc::new(pam::Pam::new(file)), None);
+    }
+    debug_assert!(!config.pam, "refused when the settings were read");
+    (Arc::new(file), fresh)
 }
 
 /// `none` switches a listener off.
