@@ -2,6 +2,8 @@
 //!
 //! An SR is named by its uuid, a volume by its location in the SR. Bytes are moved, never interpreted.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use xapi_schema::{Failure, Result};
@@ -72,6 +74,22 @@ pub struct NewVolume {
     pub sm_config: Vec<(String, String)>,
 }
 
+/// Where a guest's bytes are fetched and put while a volume is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DataPath {
+    /// A block device of this host whose bytes are the disk's: `phy`.
+    Block(PathBuf),
+    /// A raw file whose bytes are the disk's.
+    File(PathBuf),
+    /// A server of ours on a local socket that speaks NBD.
+    Nbd {
+        /// Socket.
+        socket: PathBuf,
+        /// Name of the export.
+        export: String,
+    },
+}
+
 /// Told how much of a copy is done (0 to 1); `false` stops it.
 pub type Progress = Box<dyn Fn(f64) -> bool + Send + Sync>;
 
@@ -116,6 +134,11 @@ pub trait Storage: Send + Sync + 'static {
     async fn read(&self, sr: &str, location: &str, offset: u64, length: usize) -> Result<Vec<u8>>;
     /// Writes bytes; durable once [`Storage::flush`] has answered.
     async fn write(&self, sr: &str, location: &str, offset: u64, bytes: Vec<u8>) -> Result<()>;
+    /// Makes a volume reachable for a domain; opening again answers the same path. A volume open for writing
+    /// is open once; one open only for reading may be open for many, and each opening is closed on its own.
+    async fn open_volume(&self, sr: &str, location: &str, writable: bool) -> Result<DataPath>;
+    /// Ends what [`Storage::open_volume`] began, everything written being durable; one that is not open is fine.
+    async fn close_volume(&self, sr: &str, location: &str) -> Result<()>;
     /// Makes everything written durable.
     async fn flush(&self, sr: &str, location: &str) -> Result<()>;
 }

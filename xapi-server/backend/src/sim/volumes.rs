@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use xapi_schema::{Failure, Result, errors};
 
 use super::{Faults, state::Kept};
-use crate::storage::{NewVolume, Progress, SrConfig, SrStat, Storage, Volume, backend_failure};
+use crate::storage::{DataPath, NewVolume, Progress, SrConfig, SrStat, Storage, Volume, backend_failure};
 
 /// Driver types the simulated host offers.
 const KINDS: &[&str] = &["ext", "lvm", "lvmoiscsi", "lvmohba", "nfs", "smb", "file", "iso", "udev", "xfs"];
@@ -358,6 +358,21 @@ impl Storage for Volumes {
             return Err(errors::VDI_TOO_SMALL.with([location.to_string(), size.to_string()]));
         }
         blocking(move || file.write_all_at(&bytes, offset).map_err(|e| trouble(&path, &e))).await
+    }
+
+    async fn open_volume(&self, sr: &str, location: &str, writable: bool) -> Result<DataPath> {
+        self.faults.check("open_volume")?;
+        self.file(sr, location, writable)?;
+        Ok(DataPath::File(self.path(sr, location)))
+    }
+
+    async fn close_volume(&self, sr: &str, location: &str) -> Result<()> {
+        self.faults.check("close_volume")?;
+        // Every byte goes straight to the file; a volume that is gone has nothing to flush.
+        match self.file(sr, location, true) {
+            Ok(_) => self.flush(sr, location).await,
+            Err(_) => Ok(()),
+        }
     }
 
     async fn flush(&self, sr: &str, location: &str) -> Result<()> {
