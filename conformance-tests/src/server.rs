@@ -84,6 +84,11 @@ impl Server {
         }
     }
 
+    /// Number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Address in the clear.
     pub fn http(&self) -> SocketAddr {
         self.http

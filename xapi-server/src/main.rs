@@ -4,6 +4,7 @@ mod audit;
 mod cli;
 mod config;
 mod handlers;
+mod hash;
 mod machine;
 #[cfg(feature = "pam")]
 mod pam;

@@ -10,15 +10,14 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use argon2::{
-    Argon2,
-    password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString},
-};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use xapi_ops::session::{Grant, PasswordCheck, Refusal};
 
-use crate::state;
+use crate::{
+    hash::{hash, verifies},
+    state,
+};
 
 /// Password checks at a time: each takes memory and a core.
 const PARALLEL: usize = 2;
@@ -100,21 +99,6 @@ impl PasswordFile {
         let right = tokio::task::spawn_blocking(move || verifies(&hash, &password)).await.unwrap_or(false);
         user.filter(|_| right)
     }
-}
-
-fn hash(password: &str) -> Result<String> {
-    let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
-    let salt = SaltString::encode_b64(&bytes).map_err(|e| anyhow::anyhow!("{e}"))?;
-    Ok(Argon2::default()
-        .hash_password(password.as_bytes(), &salt)
-        .map_err(|e| anyhow::anyhow!("{e}"))?
-        .to_string())
-}
-
-fn verifies(hash: &str, password: &str) -> bool {
-    PasswordHash::new(hash)
-        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
 type Checked<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;

@@ -29,6 +29,9 @@ const KEEP_PENDING: i64 = 86_400;
 /// Tasks kept at the most; the oldest finished go first.
 const MOST: usize = 200;
 
+/// Unfinished tasks one session may have; parts of a task are not counted.
+const PENDING_PER_SESSION: usize = 1_000;
+
 /// Work under way.
 #[derive(Debug)]
 pub struct Running {
@@ -124,8 +127,30 @@ pub struct NewTask {
     pub cancellable: bool,
 }
 
+/// One client that never waits for its tasks must not fill the memory of all.
+fn assert_room(tx: &Tx, new: &NewTask) -> Result<()> {
+    let Some(session) = new.session.as_ref().filter(|_| new.subtask_of.is_none()) else { return Ok(()) };
+    let Ok(tasks) = tx.get(&Ref::new(session.as_str()), classes::session::tasks) else { return Ok(()) };
+    // Looking at each is needed only when there are many.
+    if tasks.len() < PENDING_PER_SESSION {
+        return Ok(());
+    }
+    let unfinished = |task: &&Ref<Task>| {
+        let status = tx.get(*task, task::status);
+        status.is_ok_and(|status| matches!(status, TaskStatusType::Pending | TaskStatusType::Cancelling))
+    };
+    if tasks.iter().filter(unfinished).count() < PENDING_PER_SESSION {
+        return Ok(());
+    }
+    Err(errors::TOO_MANY_PENDING_TASKS.bare())
+}
+
 /// Writes a new pending task.
+///
+/// # Errors
+/// TOO_MANY_PENDING_TASKS for a session that has a thousand.
 fn create(tx: &mut Tx, new: &NewTask, host: &str, now: DateTime) -> Result<Ref<Task>> {
+    assert_room(tx, new)?;
     let members = Value::map([
         ("name_label", Value::str(new.label.as_str())),
         ("name_description", Value::str(new.description.as_str())),
