@@ -185,6 +185,20 @@ fn binary() -> Result<PathBuf, String> {
         .clone()
 }
 
+/// The command line client: `XENNIX_XE`, or the one of this build.
+///
+/// # Errors
+/// What the build complained about.
+pub fn xe() -> Result<PathBuf, String> {
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| match std::env::var_os("XENNIX_XE") {
+            Some(path) => Ok(path.into()),
+            None => build("xe-cli", "xe"),
+        })
+        .clone()
+}
+
 /// Builds a program of the workspace as the running test was built.
 fn build(package: &str, name: &str) -> Result<PathBuf, String> {
     let profile = profile_dir()?;

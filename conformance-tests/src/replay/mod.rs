@@ -1,5 +1,6 @@
 //! Sends recorded calls to a running server and compares the answers.
 
+pub mod cli;
 pub mod compare;
 pub mod decode;
 pub mod lists;

@@ -152,5 +152,6 @@ async fn get_all_records_where(cx: Cx, expr: String) -> Result<Records> {
             found.push((Ref::new(row.reference.clone()), Rec::stored(Arc::clone(&row.record))));
         }
     }
+    found.reverse();
     Ok(Map(found))
 }

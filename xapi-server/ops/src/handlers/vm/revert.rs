@@ -71,7 +71,10 @@ async fn revert(cx: Cx, snapshot: Ref<Vm>) -> Result<()> {
 }
 
 async fn restore(cx: &Cx, snapshot: &Ref<Vm>, this: &Ref<Vm>) -> Result<()> {
-    stop(cx, this).await?;
+    if cx.snapshot().get(this, vm::power_state)? != State::Halted {
+        stop(cx, this).await?;
+        note::write(cx, this, "VM_SHUTDOWN", "shutdown forcibly").await;
+    }
     let (from, to) = (snapshot.clone(), this.clone());
     cx.commit(move |tx| fields(tx, &from, &to)).await?;
     cx.progress(0.1).await;

@@ -159,8 +159,8 @@ fn snapshot_info(how: &How, state: State) -> Value {
         _ => return Value::map::<&str>([]),
     }
     Value::map([
-        ("power-state-at-snapshot", Value::Str(xapi_schema::ApiEnum::text(state))),
         ("disk-snapshot-type", Value::str("crash_consistent")),
+        ("power-state-at-snapshot", Value::Str(xapi_schema::ApiEnum::text(state))),
     ])
 }
 
