@@ -4,6 +4,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    sync::Mutex,
 };
 
 use crate::server::target_dir;
@@ -31,6 +32,9 @@ pub fn fetched(name: &str, program: &str, install: impl Fn(&mut Command, &Path))
 }
 
 fn fetch(name: &str, program: &str, install: impl Fn(&mut Command, &Path)) -> Result<PathBuf, String> {
+    // Two tests may want the same one.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _held = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
     let dir = target_dir()?.join("clients").join(name);
     let done = dir.join(".complete");
     if done.exists() {

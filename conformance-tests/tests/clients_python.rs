@@ -9,19 +9,28 @@ use conformance_tests::{
 
 const PACKAGE: &str = "XenAPI==26.21.1";
 
-#[test]
-fn python_xenapi() {
-    let Some(dir) = tools::fetched(PACKAGE, "python3", |command, dir| {
+/// Runs a script with the module; `None` where it can't be had.
+fn run(script: &str, args: &[&str]) -> Option<()> {
+    let dir = tools::fetched(PACKAGE, "python3", |command, dir| {
         command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE, "--target"]);
         command.arg(dir);
-    }) else {
-        return;
-    };
+    })?;
+    let mut command = Command::new("python3");
+    command.arg(crate_dir().join("tests/clients").join(script)).args(args).env("PYTHONPATH", &dir);
+    let said = tools::run(&mut command).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(said.trim(), "done");
+    Some(())
+}
+
+#[test]
+fn python_xenapi() {
     let server = Server::start(&Options { tls: true, ..Options::golden() }).expect("the daemon starts");
     let secure = format!("https://{}", server.https().expect("an address over TLS"));
-    let mut script = Command::new("python3");
-    script.arg(crate_dir().join("tests/clients/xenapi.py")).args([&server.url(), ROOT_PASSWORD, &secure]);
-    script.env("PYTHONPATH", &dir);
-    let said = tools::run(&mut script).unwrap_or_else(|why| panic!("{why}"));
-    assert_eq!(said.trim(), "done");
+    run("xenapi.py", &[&server.url(), ROOT_PASSWORD, &secure]);
+}
+
+#[test]
+fn the_life_of_a_vm() {
+    let server = Server::start(&Options::default()).expect("the daemon starts");
+    run("life.py", &[&server.url(), ROOT_PASSWORD]);
 }
