@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// One image of a chain.
 pub enum Layer {
     /// A VHD.
-    Vhd(Image),
+    Vhd(Box<Image>),
     /// A raw image, always the last layer.
     Raw(Raw),
 }
@@ -133,7 +133,9 @@ pub fn find_parent(volumes: &dyn Volumes, image: &Image) -> Result<Option<(Strin
         let file = volumes.open(&name, Access::Read)?;
         let Some(uuid) = uuid else { return Ok(Some((name, Layer::Raw(Raw::open(file)?)))) };
         match Image::open(file) {
-            Ok(parent) if parent.footer().uuid == uuid => return Ok(Some((name, Layer::Vhd(parent)))),
+            Ok(parent) if parent.footer().uuid == uuid => {
+                return Ok(Some((name, Layer::Vhd(Box::new(parent)))));
+            }
             Ok(parent) => why = format!("parent {name:?} has uuid {}, not {uuid}", parent.footer().uuid),
             Err(e) => why = format!("parent {name:?}: {e}"),
         }
@@ -156,7 +158,7 @@ impl Chain {
     pub fn open(volumes: &dyn Volumes, name: &str, format: Format) -> Result<Chain> {
         let file = volumes.open(name, Access::Read)?;
         let leaf = match format {
-            Format::Vhd => Layer::Vhd(Image::open(file)?),
+            Format::Vhd => Layer::Vhd(Box::new(Image::open(file)?)),
             Format::Raw => Layer::Raw(Raw::open(file)?),
             Format::Qcow2 => return Err(Error::Unsupported("qcow2 images are no VHD chain".into())),
         };

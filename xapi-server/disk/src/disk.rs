@@ -1,5 +1,6 @@
 //! A disk a guest writes: a leaf open for writing over parents open for reading. Never writes to a parent.
 
+use crate::cbt::Tracker;
 use crate::chain::{Chain, Format, Layer, Spot};
 use crate::error::{Error, Result};
 use crate::file::{Access, BlockFile};
@@ -11,14 +12,18 @@ use crate::volumes::Volumes;
 use std::sync::Arc;
 
 enum Leaf {
-    Vhd(Writer),
+    Vhd(Box<Writer>),
     Raw(Raw),
 }
+
+/// The file and byte that hold a stretch, or nothing: zeros.
+type Stored<'a> = Option<(&'a Arc<dyn BlockFile>, u64)>;
 
 /// A writable disk. Requests are whole sectors; offsets are bytes.
 pub struct Disk {
     leaf: Leaf,
     below: Option<Chain>,
+    changes: Option<Tracker>,
 }
 
 impl Disk {
@@ -41,10 +46,15 @@ impl Disk {
         let (leaf, below) = chain.split();
         let file = volumes.open(name, Access::Write)?;
         let leaf = match leaf {
-            Layer::Vhd(_) => Leaf::Vhd(Writer::open(file)?),
+            Layer::Vhd(_) => Leaf::Vhd(Box::new(Writer::open(file)?)),
             Layer::Raw(_) => Leaf::Raw(Raw::open(file)?),
         };
-        Ok(Disk { leaf, below })
+        Ok(Disk { leaf, below, changes: None })
+    }
+
+    /// Lets `tracker` note every write from here on.
+    pub fn track(&mut self, tracker: Tracker) {
+        self.changes = Some(tracker);
     }
 
     /// Writes whole sectors; durable after [`flush`](Disk::flush).
@@ -52,6 +62,9 @@ impl Disk {
     /// # Errors
     /// As [`Writer::write_at`].
     pub fn write_at(&mut self, offset: u64, data: &[u8]) -> Result<()> {
+        if let Some(changes) = &mut self.changes {
+            changes.mark(offset, data.len() as u64);
+        }
         match &mut self.leaf {
             Leaf::Vhd(w) => w.write_at(offset, data),
             Leaf::Raw(r) => {
@@ -91,19 +104,23 @@ impl Disk {
         }
     }
 
-    /// Flushes and leaves the leaf as a clean close does.
+    /// Flushes, leaves the leaf as a clean close does and closes the log of changes.
     ///
     /// # Errors
-    /// As [`Writer::close`].
+    /// As [`Writer::close`]; then the log of changes stays inconsistent.
     pub fn close(self) -> Result<()> {
         match self.leaf {
-            Leaf::Vhd(w) => w.close(),
-            Leaf::Raw(r) => Ok(r.file().flush()?),
+            Leaf::Vhd(w) => w.close()?,
+            Leaf::Raw(r) => r.file().flush()?,
         }
+        if let Some(changes) = self.changes {
+            changes.close()?;
+        }
+        Ok(())
     }
 
     /// The file and byte of a stretch, or nothing where it reads as zero.
-    fn locate(&self, sector: u64, max: u64) -> Result<(Option<(&Arc<dyn BlockFile>, u64)>, u64)> {
+    fn locate(&self, sector: u64, max: u64) -> Result<(Stored<'_>, u64)> {
         let (place, n) = match &self.leaf {
             Leaf::Vhd(w) => w.locate(sector, max)?,
             Leaf::Raw(_) => (Place::Own(sector * SECTOR), max),

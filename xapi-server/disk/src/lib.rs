@@ -3,6 +3,7 @@
 //! It never lets another tool look at a VHD, never guesses past damage, and never acknowledges a flush before
 //! data and the metadata that reaches it are on stable storage, in the order that keeps every cut readable.
 
+pub mod cbt;
 pub mod chain;
 pub mod cli;
 pub mod convert;

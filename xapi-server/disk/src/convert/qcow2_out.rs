@@ -199,7 +199,7 @@ fn write_tables(out: &mut dyn Write, plan: &Plan, clusters: u64, fates: &Fates) 
     for t in 0..tables {
         let entry = if used(t) {
             next += 1;
-            (next - 1) * CLUSTER | COPIED
+            ((next - 1) * CLUSTER) | COPIED
         } else {
             0
         };
@@ -213,7 +213,7 @@ fn write_tables(out: &mut dyn Write, plan: &Plan, clusters: u64, fates: &Fates) 
                 Fate::Zero => ZERO,
                 Fate::Data => {
                     next += 1;
-                    (next - 1) * CLUSTER | COPIED
+                    ((next - 1) * CLUSTER) | COPIED
                 }
             };
             out.write_all(&entry.to_be_bytes())?;

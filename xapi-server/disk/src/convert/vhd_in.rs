@@ -78,7 +78,7 @@ impl<R: Read> VhdStream<R> {
             self.fill(&mut map)?;
             let map = Bitmap::from_bytes(map);
             self.fill(&mut data)?;
-            let start = block.checked_mul(len).unwrap_or(u64::MAX);
+            let start = block.saturating_mul(len);
             let sectors = size.saturating_sub(start).min(len) / SECTOR;
             let mut s = 0;
             while s < sectors {

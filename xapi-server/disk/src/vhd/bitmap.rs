@@ -54,7 +54,7 @@ impl Bitmap {
         let mut n = 1;
         while n < max {
             let s = at + n;
-            if s % 8 == 0 && max - n >= 8 && self.bytes.get((s / 8) as usize) == Some(&whole) {
+            if s.is_multiple_of(8) && max - n >= 8 && self.bytes.get((s / 8) as usize) == Some(&whole) {
                 n += 8;
             } else if self.get(s) == state {
                 n += 1;
