@@ -132,6 +132,12 @@ pub trait Storage: Send + Sync + 'static {
     async fn stat_volume(&self, sr: &str, location: &str) -> Result<Volume>;
     /// Reads bytes.
     async fn read(&self, sr: &str, location: &str, offset: u64, length: usize) -> Result<Vec<u8>>;
+    /// Stretches that hold data, as offset and length in order; everything else reads as zeros. A driver that
+    /// cannot tell calls all of the volume data.
+    async fn extents(&self, sr: &str, location: &str) -> Result<Vec<(u64, u64)>> {
+        let size = self.stat_volume(sr, location).await?.virtual_size;
+        Ok(vec![(0, u64::try_from(size).unwrap_or(0))])
+    }
     /// Writes bytes; durable once [`Storage::flush`] has answered.
     async fn write(&self, sr: &str, location: &str, offset: u64, bytes: Vec<u8>) -> Result<()>;
     /// Makes a volume reachable for a domain; opening again answers the same path. A volume open for writing

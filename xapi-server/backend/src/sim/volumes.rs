@@ -130,34 +130,46 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     }
 }
 
-/// Copies the parts of a file that hold data; holes stay holes.
-fn copy(from: &File, to: &File, progress: &(dyn Fn(f64) -> bool + Send + Sync)) -> Result<()> {
-    let wrong = |e: &io::Error| trouble(Path::new("volume"), e);
-    let length = from.metadata().map_err(|e| wrong(&e))?.len();
-    let mut buffer = vec![0; 1 << 20];
+/// Where the first `size` bytes of a file hold data: offsets and lengths.
+fn data(file: &File, size: u64) -> io::Result<Vec<(u64, u64)>> {
+    let mut found = Vec::new();
     let mut at = 0;
-    while at < length {
-        let start = match lseek(from, at as i64, Whence::SeekData) {
+    while at < size {
+        let start = match lseek(file, at as i64, Whence::SeekData) {
             Ok(start) => start as u64,
             Err(Errno::ENXIO) => break,
-            Err(e) => return Err(wrong(&e.into())),
+            Err(e) => return Err(e.into()),
         };
-        let end = lseek(from, start as i64, Whence::SeekHole).map_err(|e| wrong(&e.into()))? as u64;
-        at = start;
+        let end = (lseek(file, start as i64, Whence::SeekHole)? as u64).min(size);
+        if start >= end {
+            break;
+        }
+        found.push((start, end - start));
+        at = end;
+    }
+    Ok(found)
+}
+
+/// Gives a file the content of another that is no longer; what was in it before is gone. Holes stay holes.
+fn copy(from: &File, to: &File, progress: &(dyn Fn(f64) -> bool + Send + Sync)) -> Result<()> {
+    let wrong = |e: io::Error| trouble(Path::new("volume"), &e);
+    let length = from.metadata().map_err(wrong)?.len();
+    let room = to.metadata().map_err(wrong)?.len();
+    to.set_len(0).and_then(|()| to.set_len(room)).map_err(wrong)?;
+    let mut buffer = vec![0; 1 << 20];
+    for (start, stretch) in data(from, length).map_err(wrong)? {
+        let (mut at, end) = (start, start + stretch);
         while at < end {
             let wanted = buffer.len().min((end - at) as usize);
-            let got = from.read_at(&mut buffer[..wanted], at).map_err(|e| wrong(&e))?;
-            if got == 0 {
-                break;
-            }
-            to.write_all_at(&buffer[..got], at).map_err(|e| wrong(&e))?;
-            at += got as u64;
+            from.read_exact_at(&mut buffer[..wanted], at).map_err(wrong)?;
+            to.write_all_at(&buffer[..wanted], at).map_err(wrong)?;
+            at += wanted as u64;
             if !progress(at as f64 / length as f64) {
                 return Err(errors::TASK_CANCELLED.with(["OpaqueRef:NULL"]));
             }
         }
     }
-    to.sync_all().map_err(|e| wrong(&e))
+    to.sync_all().map_err(wrong)
 }
 
 #[async_trait]
@@ -350,6 +362,12 @@ impl Storage for Volumes {
         .await
     }
 
+    async fn extents(&self, sr: &str, location: &str) -> Result<Vec<(u64, u64)>> {
+        let (file, path) = (self.file(sr, location, false)?, self.path(sr, location));
+        let size = u64::try_from(self.volume(sr, location)?.virtual_size).unwrap_or(0);
+        blocking(move || data(&file, size).map_err(|e| trouble(&path, &e))).await
+    }
+
     async fn write(&self, sr: &str, location: &str, offset: u64, bytes: Vec<u8>) -> Result<()> {
         self.faults.check("write")?;
         let (file, path) = (self.file(sr, location, true)?, self.path(sr, location));
@@ -418,6 +436,23 @@ mod tests {
         assert!(snapshot.physical_utilisation < 1 << 20, "holes stay holes");
         let again = Volumes::open(dir.path(), Arc::default()).unwrap();
         assert_eq!(again.scan("s").await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_copy_leaves_nothing_of_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let volumes = Volumes::open(dir.path(), Arc::default()).unwrap();
+        volumes.create(&config(), 0).await.unwrap();
+        volumes.attach(&config()).await.unwrap();
+        let from = volumes.create_volume("s", new(8 << 20)).await.unwrap().location;
+        let to = volumes.create_volume("s", new(16 << 20)).await.unwrap().location;
+        volumes.write("s", &from, 4 << 20, vec![1; 4096]).await.unwrap();
+        volumes.write("s", &to, 1 << 20, vec![2; 4096]).await.unwrap();
+        volumes.write("s", &to, 12 << 20, vec![2; 4096]).await.unwrap();
+        volumes.copy_volume(("s", &from), ("s", &to), Box::new(|_| true)).await.unwrap();
+        assert_eq!(volumes.extents("s", &to).await.unwrap(), [(4 << 20, 4096)]);
+        assert_eq!(volumes.read("s", &to, 1 << 20, 1).await.unwrap(), [0]);
+        assert_eq!(volumes.stat_volume("s", &to).await.unwrap().virtual_size, 16 << 20);
     }
 
     #[tokio::test]
