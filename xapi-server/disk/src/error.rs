@@ -58,6 +58,9 @@ pub enum Error {
     /// A write to something opened for reading.
     #[error("image is open for reading only")]
     ReadOnly,
+    /// The disk is no longer served.
+    #[error("the disk is no longer served")]
+    Stopped,
     /// An operation that the present state of the volumes forbids; nothing was changed.
     #[error("refused: {0}")]
     Refused(String),

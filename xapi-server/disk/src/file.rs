@@ -59,6 +59,24 @@ pub trait BlockFile: Send + Sync {
         let size = self.size()?;
         Ok((offset < size).then_some((offset, size)))
     }
+
+    /// Gives the space of a stretch back. True: it reads as zeros now; false: nothing was done. Durable only
+    /// after [`flush`](BlockFile::flush).
+    ///
+    /// # Errors
+    /// The device's error.
+    fn punch(&self, _offset: u64, _len: u64) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// Claims the file for as long as this handle lives; false when another handle, of this or another process of
+    /// this host, has claimed it. Files that can't be claimed say true.
+    ///
+    /// # Errors
+    /// The device's error.
+    fn claim(&self) -> io::Result<bool> {
+        Ok(true)
+    }
 }
 
 /// A file or block device of the operating system.
@@ -142,5 +160,38 @@ impl BlockFile for OsFile {
         };
         let end = lseek(&self.file, start, Whence::SeekHole).map_or(size, |e| e.unsigned_abs());
         Ok(Some((start.unsigned_abs(), end)))
+    }
+
+    fn punch(&self, offset: u64, len: u64) -> io::Result<bool> {
+        use nix::errno::Errno;
+        use nix::fcntl::{FallocateFlags, fallocate};
+        if len == 0 {
+            return Ok(false);
+        }
+        let (Ok(at), Ok(n)) = (i64::try_from(offset), i64::try_from(len)) else { return Ok(false) };
+        let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        match fallocate(&self.file, how, at, n) {
+            Ok(()) => Ok(true),
+            Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::ENODEV | Errno::EINVAL) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    fn claim(&self) -> io::Result<bool> {
+        use std::fs::TryLockError;
+        // Device managers claim a device for a moment when they look at it: patience tells them apart.
+        for _ in 0..if self.device { 20 } else { 1 } {
+            match self.file.try_lock() {
+                Ok(()) => return Ok(true),
+                Err(TryLockError::WouldBlock) if self.device => {
+                    std::thread::sleep(std::time::Duration::from_millis(100));
+                }
+                Err(TryLockError::WouldBlock) => return Ok(false),
+                // A file system without locks can't tell.
+                Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => return Ok(true),
+                Err(TryLockError::Error(e)) => return Err(e),
+            }
+        }
+        Ok(false)
     }
 }

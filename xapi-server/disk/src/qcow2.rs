@@ -3,6 +3,7 @@
 
 use crate::chain::Format;
 use crate::error::{Error, Result};
+use crate::file::{Access, BlockFile, OsFile};
 use crate::source::{Extent, Source, State, check_range};
 use crate::vhd::MAX_CHAIN;
 use crate::volumes::plain_name;
@@ -16,6 +17,8 @@ use std::path::Path;
 pub struct Qcow2Disk {
     access: FormatAccess<File>,
     writable: bool,
+    /// Keeps other writers of this host away while it lives.
+    _claimed: Option<OsFile>,
     /// The names, leaf first.
     names: Vec<String>,
 }
@@ -24,11 +27,21 @@ impl Qcow2Disk {
     /// Opens `name` in the directory `dir`; `writable` for the image itself, its backing files never are.
     ///
     /// # Errors
-    /// [`Error::Chain`] for backing files that are missing, not qcow2 or raw, or too many; else what the file says.
+    /// [`Error::Chain`] for backing files that are missing, not qcow2 or raw, or too many; [`Error::Refused`] when
+    /// it is open for writing elsewhere on this host; else what the file says.
     pub fn open(dir: &Path, name: &str, writable: bool) -> Result<Qcow2Disk> {
+        let claimed = if writable {
+            let file = OsFile::open(&dir.join(plain_name(name)?), Access::Read, false)?;
+            if !file.claim()? {
+                return Err(Error::Refused(format!("{name:?} is open for writing elsewhere")));
+            }
+            Some(file)
+        } else {
+            None
+        };
         let mut names = Vec::new();
         let access = open_layer(dir, name, writable, &mut names)?;
-        Ok(Qcow2Disk { access, writable, names })
+        Ok(Qcow2Disk { access, writable, _claimed: claimed, names })
     }
 
     /// Names of the image and its backing files, leaf first.
@@ -46,6 +59,18 @@ impl Qcow2Disk {
             return Err(Error::ReadOnly);
         }
         Ok(self.access.write(data, offset)?)
+    }
+
+    /// Makes a stretch read as zeros.
+    ///
+    /// # Errors
+    /// As [`write_at`](Qcow2Disk::write_at).
+    pub fn write_zeroes(&mut self, offset: u64, len: u64) -> Result<()> {
+        check_range(offset, len, self.size())?;
+        if !self.writable {
+            return Err(Error::ReadOnly);
+        }
+        Ok(self.access.write_zeroes(offset, len)?)
     }
 
     /// Returns when every write before is durable.

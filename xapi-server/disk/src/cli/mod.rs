@@ -1,10 +1,13 @@
 //! The commands of `xennix-disk`. They print for people, or JSON when asked. Never guess a format from content.
 
 mod change;
+mod serve;
 mod show;
 
 use crate::chain::{Chain, Format};
 use crate::error::{Error, Result};
+use crate::nbd::control::Command as Control;
+use crate::nbd::server::Config;
 use crate::qcow2::Qcow2Disk;
 use crate::source::Source;
 use crate::volumes::Directory;
@@ -152,11 +155,126 @@ enum Command {
         /// The directory.
         directory: PathBuf,
     },
+    /// Serve a disk over NBD on a socket, until a signal or the control socket ends it.
+    Serve(ServeArgs),
+    /// Tell a disk server something: prints how it is afterwards.
+    Control {
+        /// The control socket (`<socket>.control` unless it was named).
+        socket: PathBuf,
+        /// What.
+        #[command(subcommand)]
+        what: Tell,
+    },
     /// Write the missing footer at the end of a VHD again.
     Repair {
         /// The image.
         image: PathBuf,
     },
+}
+
+/// What to serve and where.
+#[derive(Debug, clap::Args)]
+struct ServeArgs {
+    /// The image.
+    image: PathBuf,
+    /// The NBD socket to make.
+    #[arg(long)]
+    socket: PathBuf,
+    /// Name of the export.
+    #[arg(long, default_value = "")]
+    export: String,
+    /// Its format, where the name does not tell.
+    #[arg(short, long)]
+    format: Option<FormatArg>,
+    /// Refuse writes.
+    #[arg(short, long)]
+    read_only: bool,
+    /// The control socket to make. Default: the NBD socket's name and `.control`.
+    #[arg(long)]
+    control: Option<PathBuf>,
+    /// The state file to write. Default: the NBD socket's name and `.state`.
+    #[arg(long)]
+    state: Option<PathBuf>,
+    /// Note changes in this log.
+    #[arg(long)]
+    track: Option<PathBuf>,
+    /// Offer the changes of this log as `qemu:dirty-bitmap:changes`.
+    #[arg(long)]
+    changes: Option<PathBuf>,
+    /// Return when clients may connect; the server goes on by itself.
+    #[arg(long)]
+    detach: bool,
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    left_behind: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Tell {
+    /// How it is.
+    Status,
+    /// Close the image; clients wait.
+    Pause,
+    /// Open the image again and go on.
+    Resume {
+        /// From now on this image.
+        #[arg(long)]
+        image: Option<PathBuf>,
+    },
+    /// Make everything written durable.
+    Flush,
+    /// Merge the disk into its parent while it is used. Returns at once: `status` tells how far it is.
+    Coalesce {
+        /// The disk's name afterwards, where the parent is raw.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Give a running merge up.
+    CancelCoalesce,
+    /// Close the image and end.
+    Stop,
+}
+
+impl From<Tell> for Control {
+    fn from(tell: Tell) -> Control {
+        match tell {
+            Tell::Status => Control::Status,
+            Tell::Pause => Control::Pause,
+            Tell::Resume { image } => Control::Resume { image },
+            Tell::Flush => Control::Flush,
+            Tell::Coalesce { name } => Control::Coalesce { name },
+            Tell::CancelCoalesce => Control::CancelCoalesce,
+            Tell::Stop => Control::Stop,
+        }
+    }
+}
+
+fn serve(a: ServeArgs, fixed: bool, out: &mut dyn Write) -> Result<()> {
+    let beside = |suffix: &str| {
+        let mut path = a.socket.clone().into_os_string();
+        path.push(suffix);
+        PathBuf::from(path)
+    };
+    let absolute = |path: PathBuf| std::path::absolute(path);
+    let config = Config {
+        control: absolute(a.control.clone().unwrap_or_else(|| beside(".control")))?,
+        state: absolute(a.state.clone().unwrap_or_else(|| beside(".state")))?,
+        socket: absolute(a.socket.clone())?,
+        image: absolute(a.image)?,
+        format: a.format.map(Format::from),
+        fixed,
+        read_only: a.read_only,
+        export: a.export,
+        track: a.track.map(absolute).transpose()?,
+        changes: a.changes,
+    };
+    if a.detach {
+        let arguments: Vec<_> = std::env::args_os().skip(1).filter(|a| a != "--detach").collect();
+        serve::detached(&arguments, &config.state, out)
+    } else if a.left_behind {
+        serve::left_behind(config, out)
+    } else {
+        serve::foreground(config, out)
+    }
 }
 
 fn size(text: &str) -> Result<u64, String> {
@@ -227,6 +345,8 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<u8> {
                 writeln!(out, "{}", serde_json::to_string(&note).map_err(std::io::Error::other)?)?;
             }
         }
+        Command::Serve(a) => serve(a, args.fixed, out)?,
+        Command::Control { socket, what } => serve::control(&socket, &what.into(), out)?,
         Command::Repair { image } => {
             let (dir, name) = place(&image)?;
             change::repair(&dir, &name)?;

@@ -5,20 +5,16 @@
 use super::create::{ParentRef, set_parent};
 use super::journal::{Note, check_idle, perform, put};
 use super::locator::{Locator, encode};
-use super::reader::{Image, Place};
-use super::resize::{grow, put_tail};
+pub use super::merge::merge;
+use super::merge::prepare;
+use super::reader::Image;
 use super::writer::Writer;
-use super::{BLOCK_SIZE, SECTOR};
-use crate::chain::{Chain, Format, Layer, ParentLink, find_parent, parent_link};
-use crate::disk::Disk;
+use crate::chain::{Format, Layer, ParentLink, find_parent, parent_link};
+use crate::disk::check_unused;
 use crate::error::{Error, Result};
 use crate::file::Access;
-use crate::source::Source;
 use crate::volumes::Volumes;
 use serde::{Deserialize, Serialize};
-
-/// Bytes copied at a time.
-const CHUNK: u64 = 1 << 20;
 
 /// The new parent link of an image, complete, so that a torn write can be repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +59,7 @@ pub fn children_of(volumes: &dyn Volumes, parent: &str) -> Result<Vec<String>> {
 }
 
 /// The parent of `node`, when `node` is its only child and may be merged into it.
-fn mergeable(volumes: &dyn Volumes, node: &str) -> Result<(Image, String, Layer)> {
+pub(super) fn mergeable(volumes: &dyn Volumes, node: &str) -> Result<(Image, String, Layer)> {
     let image = Image::open(volumes.open(node, Access::Read)?)?;
     let Some((name, parent)) = find_parent(volumes, &image)? else {
         return Err(Error::Refused(format!("{node:?} has no parent")));
@@ -80,64 +76,6 @@ fn mergeable(volumes: &dyn Volumes, node: &str) -> Result<(Image, String, Layer)
     Ok((image, name, parent))
 }
 
-/// Copies everything `node` holds itself into its parent, durable on return. Children of `node`, even one a guest
-/// writes, may stay open: what they read does not change. May be interrupted and repeated.
-///
-/// # Errors
-/// [`Error::Refused`] when the parent has other children or is visible; else what reading and writing say.
-pub fn merge(volumes: &dyn Volumes, node: &str) -> Result<()> {
-    let (image, parent, layer) = mergeable(volumes, node)?;
-    let size = image.virtual_size();
-    make_room(volumes, &image, &parent, &layer)?;
-    let chain = match layer {
-        Layer::Vhd(_) => Chain::open(volumes, &parent, Format::Vhd)?,
-        Layer::Raw(_) => Chain::open(volumes, &parent, Format::Raw)?,
-    };
-    let mut target = Disk::writing(volumes, &parent, chain)?;
-    let mut buf = vec![0; CHUNK as usize];
-    let mut at = 0;
-    while at < size {
-        let (place, n) = image.locate(at / SECTOR, (size - at) / SECTOR)?;
-        let mut len = n * SECTOR;
-        if let Place::Own(offset) = place {
-            len = len.min(CHUNK);
-            let now = &mut buf[..len as usize];
-            image.file().read_at(offset, now)?;
-            target.write_at(at, now)?;
-        }
-        at += len;
-    }
-    target.close()
-}
-
-/// Makes the parent large enough for the node: its disk and, on a volume, its container.
-fn make_room(volumes: &dyn Volumes, node: &Image, name: &str, parent: &Layer) -> Result<()> {
-    let size = node.virtual_size();
-    match parent {
-        Layer::Raw(r) if r.size() < size => {
-            if r.file().is_fixed() {
-                volumes.ensure_size(name, size)
-            } else {
-                let file = volumes.open(name, Access::Write)?;
-                file.set_size(size)?;
-                Ok(file.flush()?)
-            }
-        }
-        Layer::Raw(_) => Ok(()),
-        Layer::Vhd(p) => {
-            if p.file().is_fixed() {
-                let new = node.bat().allocated().filter(|(b, _)| p.bat().get(*b).is_none()).count() as u64;
-                let need = p.data_end()? + new * (u64::from(BLOCK_SIZE) + 4096) + 4096 + SECTOR;
-                if p.file().size()? < need {
-                    volumes.ensure_size(name, need)?;
-                    put_tail(&*volumes.open(name, Access::Write)?, p.footer())?;
-                }
-            }
-            if p.virtual_size() < size { grow(volumes, name, size) } else { Ok(()) }
-        }
-    }
-}
-
 /// Merges the inner node `node` into its parent, points its children there and removes it. The children must not be
 /// open for writing.
 ///
@@ -150,18 +88,26 @@ pub fn coalesce(volumes: &dyn Volumes, node: &str) -> Result<()> {
     if image.footer().hidden == 0 {
         return Err(Error::Refused(format!("{node:?} is visible: it is a disk of its own")));
     }
-    relinks(volumes, node)?;
+    for relink in relinks(volumes, node)? {
+        check_unused(volumes, &relink.child)?;
+    }
+    prepare(volumes, node)?;
     merge(volumes, node)?;
     relink(volumes, node)
 }
 
-/// The second half of [`coalesce`], after [`merge`]: children are pointed at the parent, the node is removed.
+/// The second half of [`coalesce`], after [`merge`]: children are pointed at the parent, the node is removed. Children
+/// must not be open for writing: pause what serves them, and open them again afterwards.
 ///
 /// # Errors
 /// As [`coalesce`].
 pub fn relink(volumes: &dyn Volumes, node: &str) -> Result<()> {
     check_idle(volumes)?;
-    let note = Note::Relinking { node: node.to_owned(), children: relinks(volumes, node)? };
+    let children = relinks(volumes, node)?;
+    for relink in &children {
+        check_unused(volumes, &relink.child)?;
+    }
+    let note = Note::Relinking { node: node.to_owned(), children };
     let key = put(volumes, None, &note)?;
     perform(volumes, &note)?;
     volumes.drop_note(&key)
@@ -220,33 +166,53 @@ pub(super) fn finish_coalesce(volumes: &dyn Volumes, node: &str, children: &[Rel
 /// # Errors
 /// As [`coalesce`].
 pub fn leaf_coalesce(volumes: &dyn Volumes, leaf: &str, name: &str) -> Result<()> {
-    check_idle(volumes)?;
-    let (image, parent, layer) = mergeable(volumes, leaf)?;
-    if image.footer().hidden != 0 || !children_of(volumes, leaf)?.is_empty() {
-        return Err(Error::Refused(format!("{leaf:?} is an inner node")));
-    }
-    let vhd = matches!(layer, Layer::Vhd(_));
-    let want = if vhd { Format::Vhd } else { Format::Raw };
-    if Format::of_name(name) != Some(want) {
-        return Err(Error::Refused(format!("{name:?} is no name for what {parent:?} is")));
-    }
-    let old = format!("OLD_{leaf}");
-    for taken in [name, &old] {
-        if taken != leaf && taken != parent && volumes.exists(taken)? {
-            return Err(Error::Refused(format!("{taken:?} exists already")));
-        }
-    }
+    let plan = LeafPlan::new(volumes, leaf, name)?;
+    check_unused(volumes, leaf)?;
+    prepare(volumes, leaf)?;
     merge(volumes, leaf)?;
-    let note = Note::Swapping {
-        leaf: leaf.to_owned(),
-        parent,
-        name: name.to_owned(),
-        old: format!("OLD_{leaf}"),
-        vhd,
-    };
-    let key = put(volumes, None, &note)?;
-    perform(volumes, &note)?;
-    volumes.drop_note(&key)
+    plan.swap(volumes)
+}
+
+/// A leaf that may be merged into its parent, and what becomes of their names.
+#[derive(Debug, Clone)]
+pub(crate) struct LeafPlan {
+    pub(crate) leaf: String,
+    pub(crate) parent: String,
+    name: String,
+    vhd: bool,
+}
+
+impl LeafPlan {
+    pub(crate) fn new(volumes: &dyn Volumes, leaf: &str, name: &str) -> Result<LeafPlan> {
+        check_idle(volumes)?;
+        let (image, parent, layer) = mergeable(volumes, leaf)?;
+        if image.footer().hidden != 0 || !children_of(volumes, leaf)?.is_empty() {
+            return Err(Error::Refused(format!("{leaf:?} is an inner node")));
+        }
+        let vhd = matches!(layer, Layer::Vhd(_));
+        let want = if vhd { Format::Vhd } else { Format::Raw };
+        if Format::of_name(name) != Some(want) {
+            return Err(Error::Refused(format!("{name:?} is no name for what {parent:?} is")));
+        }
+        for taken in [name, &format!("OLD_{leaf}")] {
+            if taken != leaf && taken != parent && volumes.exists(taken)? {
+                return Err(Error::Refused(format!("{taken:?} exists already")));
+            }
+        }
+        Ok(LeafPlan { leaf: leaf.to_owned(), parent, name: name.to_owned(), vhd })
+    }
+
+    /// The second half: all data is in the parent, which takes the leaf's place.
+    pub(crate) fn swap(self, volumes: &dyn Volumes) -> Result<()> {
+        check_idle(volumes)?;
+        let old = format!("OLD_{}", self.leaf);
+        let note =
+            Note::Swapping { leaf: self.leaf, parent: self.parent, name: self.name, old, vhd: self.vhd };
+        let key = put(volumes, None, &note)?;
+        // From here on it can only be finished, and a guest may be waiting: a passing error gets a second try.
+        perform(volumes, &note).or_else(|_| perform(volumes, &note))?;
+        volumes.drop_note(&key)
+    }
 }
 
 /// The renames of a leaf coalesce, from wherever they stopped.

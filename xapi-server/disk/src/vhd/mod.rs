@@ -13,6 +13,7 @@ pub mod footer;
 pub mod header;
 pub mod journal;
 pub mod locator;
+pub mod merge;
 pub mod reader;
 pub mod resize;
 pub mod sizing;

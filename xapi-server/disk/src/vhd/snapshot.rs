@@ -6,6 +6,7 @@ use super::create::{NewImage, ParentRef, Room, create};
 use super::journal::{Note, check_idle, perform, put};
 use super::writer::Writer;
 use crate::chain::{Chain, Format, Layer, ParentLink, find_parent, parent_link};
+use crate::disk::check_unused;
 use crate::error::{Error, Result};
 use crate::file::Access;
 use crate::source::Source;
@@ -60,6 +61,7 @@ fn freeze(volumes: &dyn Volumes, s: &Snapshot) -> Result<bool> {
     if s.leaf_after != s.leaf && volumes.exists(&s.leaf_after)? {
         return Err(Error::Refused(format!("{:?} exists already", s.leaf_after)));
     }
+    check_unused(volumes, &s.leaf)?;
     let image = match &chain.layers()[0].1 {
         Layer::Vhd(image) => Some(image),
         Layer::Raw(_) => None,
@@ -171,6 +173,7 @@ pub fn revert(volumes: &dyn Volumes, leaf: &str, to: &str, base: &str, room: Roo
     if !super::coalesce::children_of(volumes, leaf)?.is_empty() {
         return Err(Error::Refused(format!("{leaf:?} has children")));
     }
+    check_unused(volumes, leaf)?;
     let (by, old) = (format!("{leaf}.new"), format!("OLD_{leaf}"));
     if volumes.exists(&old)? {
         return Err(Error::Refused(format!("{old:?} exists already")));

@@ -1,6 +1,8 @@
 //! What several tests need: small images in memory and a cheap random source.
 #![allow(dead_code)] // Each test binary uses its own part.
 
+pub mod nbd;
+
 use xennix_disk::chain::{Chain, Format};
 use xennix_disk::mem::MemVolumes;
 use xennix_disk::source::Source;

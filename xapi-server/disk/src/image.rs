@@ -1,0 +1,150 @@
+//! A disk of any format behind one set of calls, as servers and importers use it. Never guesses a format from
+//! content.
+
+use crate::cbt::Tracker;
+use crate::chain::{Chain, Format};
+use crate::disk::Disk;
+use crate::error::{Error, Result};
+use crate::file::Access;
+use crate::qcow2::Qcow2Disk;
+use crate::source::{Extent, Source};
+use crate::volumes::{Directory, Volumes};
+use std::path::Path;
+
+/// An opened disk. Offsets and lengths are bytes in whole sectors.
+pub enum Image {
+    /// A VHD or raw disk that is written.
+    Disk(Box<Disk>),
+    /// A VHD chain or raw disk that is only read.
+    Chain(Chain),
+    /// A qcow2 disk.
+    Qcow2(Box<Qcow2Disk>),
+}
+
+impl Image {
+    /// Opens the image at `path` with its parents, which lie beside it. `format` where the name does not tell;
+    /// `fixed` treats plain files as volumes of fixed size.
+    ///
+    /// # Errors
+    /// As [`Disk::open`], [`Chain::open`] and [`Qcow2Disk::open`]; [`Error::Refused`] for names that tell no format.
+    pub fn open(path: &Path, format: Option<Format>, access: Access, fixed: bool) -> Result<Image> {
+        let (dir, name) = Directory::of(path)?;
+        let format = format.or_else(|| Format::of_name(&name));
+        let format =
+            format.ok_or_else(|| Error::Refused(format!("the name {name:?} does not tell its format")))?;
+        if format == Format::Qcow2 {
+            let disk = Qcow2Disk::open(dir.path(), &name, access == Access::Write)?;
+            return Ok(Image::Qcow2(Box::new(disk)));
+        }
+        Image::within(&dir.with_fixed(fixed), &name, format, access)
+    }
+
+    /// Opens an image of `volumes`: VHD or raw.
+    ///
+    /// # Errors
+    /// As [`open`](Image::open).
+    pub fn within(volumes: &dyn Volumes, name: &str, format: Format, access: Access) -> Result<Image> {
+        Ok(match access {
+            Access::Write => Image::Disk(Box::new(Disk::open(volumes, name, format)?)),
+            Access::Read => Image::Chain(Chain::open(volumes, name, format)?),
+        })
+    }
+
+    /// As a source of bytes.
+    pub fn source(&self) -> &dyn Source {
+        match self {
+            Image::Disk(d) => &**d,
+            Image::Chain(c) => c,
+            Image::Qcow2(q) => &**q,
+        }
+    }
+
+    /// Lets `tracker` note every write from here on.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for qcow2 and for disks that are only read.
+    pub fn track(&mut self, tracker: Tracker) -> Result<()> {
+        match self {
+            Image::Disk(d) => {
+                d.track(tracker);
+                Ok(())
+            }
+            _ => Err(Error::Unsupported("changes are tracked on written VHD and raw disks only".into())),
+        }
+    }
+
+    /// Writes whole sectors; durable after [`flush`](Image::flush).
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`]; else as [`Disk::write_at`].
+    pub fn write_at(&mut self, offset: u64, data: &[u8]) -> Result<()> {
+        match self {
+            Image::Disk(d) => d.write_at(offset, data),
+            Image::Chain(_) => Err(Error::ReadOnly),
+            Image::Qcow2(q) => q.write_at(offset, data),
+        }
+    }
+
+    /// Makes a stretch read as zeros.
+    ///
+    /// # Errors
+    /// As [`write_at`](Image::write_at).
+    pub fn write_zeroes(&mut self, offset: u64, len: u64) -> Result<()> {
+        match self {
+            Image::Disk(d) => d.write_zeroes(offset, len),
+            Image::Chain(_) => Err(Error::ReadOnly),
+            Image::Qcow2(q) => q.write_zeroes(offset, len),
+        }
+    }
+
+    /// Tells that the bytes of a stretch are not needed any more.
+    ///
+    /// # Errors
+    /// As [`write_at`](Image::write_at).
+    pub fn discard(&mut self, offset: u64, len: u64) -> Result<()> {
+        match self {
+            Image::Disk(d) => d.discard(offset, len),
+            Image::Chain(_) => Err(Error::ReadOnly),
+            // Zeros are one of the two answers that a discarded sector may give.
+            Image::Qcow2(q) => q.write_zeroes(offset, len),
+        }
+    }
+
+    /// Returns when every write before is durable.
+    ///
+    /// # Errors
+    /// The device's error.
+    pub fn flush(&mut self) -> Result<()> {
+        match self {
+            Image::Disk(d) => d.flush(),
+            Image::Chain(_) => Ok(()),
+            Image::Qcow2(q) => q.flush(),
+        }
+    }
+
+    /// Flushes and closes cleanly.
+    ///
+    /// # Errors
+    /// As [`Disk::close`].
+    pub fn close(self) -> Result<()> {
+        match self {
+            Image::Disk(d) => d.close(),
+            Image::Chain(_) => Ok(()),
+            Image::Qcow2(mut q) => q.flush(),
+        }
+    }
+}
+
+impl Source for Image {
+    fn size(&self) -> u64 {
+        self.source().size()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        self.source().read_at(offset, buf)
+    }
+
+    fn extent(&self, offset: u64, max: u64) -> Result<Extent> {
+        self.source().extent(offset, max)
+    }
+}
