@@ -6,6 +6,9 @@
 use serde_json::{Map as Json, Number, Value as Any};
 use xapi_schema::{Class, DateTime, Record, Ty, Value};
 
+/// Stored members no field of the schema has.
+pub type Aside = Option<Json<String, Any>>;
+
 /// The stored text of a record.
 pub fn encode(record: &Record, aside: Option<&Json<String, Any>>) -> String {
     let mut body = Json::new();
@@ -35,17 +38,20 @@ fn to_json(value: &Value) -> Any {
     }
 }
 
-/// Members by field name, and what no field has.
+/// Values by position, defaults where the text has none, and what no field has.
 ///
 /// # Errors
 /// Text naming the member that is not of its field's type.
-pub fn decode(class: &Class, body: &str) -> Result<(Value, Option<Json<String, Any>>), String> {
+pub fn decode(class: &Class, body: &str) -> Result<(Vec<Value>, Aside), String> {
     let json: Json<String, Any> = serde_json::from_str(body).map_err(|e| e.to_string())?;
-    let (mut members, mut aside) = (Vec::new(), Json::new());
+    let mut values: Vec<Option<Value>> = vec![None; class.fields.len()];
+    let (mut aside, mut next) = (Json::new(), 0);
     for (key, value) in json {
-        match class.field(&key) {
-            Some((_, field)) => match from_json(&value, field.ty) {
-                Some(value) => members.push((key, value)),
+        // Most texts have the fields in the order of the table.
+        let in_order = class.fields[next..].iter().position(|field| field.name == key).map(|at| next + at);
+        match in_order.or_else(|| class.field(&key).map(|(at, _)| at)) {
+            Some(at) => match from_json(&value, class.fields[at].ty) {
+                Some(value) => (values[at], next) = (Some(value), at + 1),
                 None => return Err(format!("{}.{key} is not of its type", class.name)),
             },
             None => {
@@ -53,7 +59,10 @@ pub fn decode(class: &Class, body: &str) -> Result<(Value, Option<Json<String, A
             }
         }
     }
-    Ok((Value::map(members), (!aside.is_empty()).then_some(aside)))
+    let values = values.into_iter().zip(class.fields).map(|(value, field)| {
+        value.or_else(|| field.default.value(field.ty)).unwrap_or_else(|| field.ty.zero())
+    });
+    Ok((values.collect(), (!aside.is_empty()).then_some(aside)))
 }
 
 fn from_json(json: &Any, ty: Ty) -> Option<Value> {

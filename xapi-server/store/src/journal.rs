@@ -1,5 +1,5 @@
 //! [`Journal`]: where changes become durable. SQLite on one host; shipping to members and an external
-//! engine for pools take the same five calls.
+//! engine for pools take the same four calls.
 
 use arcstr::ArcStr;
 use xapi_schema::ClassId;
@@ -37,11 +37,9 @@ pub struct StoredRow {
     pub body: String,
 }
 
-/// Everything a journal holds.
-#[derive(Debug, Clone, Default)]
-pub struct Loaded {
-    /// Objects in order of their making.
-    pub rows: Vec<StoredRow>,
+/// What a journal remembers besides objects.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Marks {
     /// No generation up to this one may be handed out again.
     pub reserved: u64,
     /// Term of the last writer.
@@ -69,11 +67,18 @@ pub enum JournalError {
 
 /// Where changes become durable.
 pub trait Journal: Send {
-    /// Everything there is.
+    /// What it remembers besides objects.
     ///
     /// # Errors
     /// See [`JournalError`].
-    fn load(&mut self) -> Result<Loaded, JournalError>;
+    fn marks(&mut self) -> Result<Marks, JournalError>;
+
+    /// Hands over every object in order of their making, one at a time: all of them at once would be in
+    /// memory twice.
+    ///
+    /// # Errors
+    /// See [`JournalError`]; then what was handed over is not everything.
+    fn load(&mut self, each: &mut dyn FnMut(StoredRow)) -> Result<(), JournalError>;
 
     /// Makes a batch durable; when it returns, a power cut loses nothing of it.
     ///
@@ -93,8 +98,12 @@ pub trait Journal: Send {
 pub struct MemoryJournal;
 
 impl Journal for MemoryJournal {
-    fn load(&mut self) -> Result<Loaded, JournalError> {
-        Ok(Loaded::default())
+    fn marks(&mut self) -> Result<Marks, JournalError> {
+        Ok(Marks::default())
+    }
+
+    fn load(&mut self, _: &mut dyn FnMut(StoredRow)) -> Result<(), JournalError> {
+        Ok(())
     }
 
     fn append(&mut self, _: &Batch) -> Result<(), JournalError> {

@@ -15,7 +15,7 @@ mod table;
 mod tx;
 mod writer;
 
-pub use journal::{Batch, Change, Journal, JournalError, Loaded, MemoryJournal, StoredRow};
+pub use journal::{Batch, Change, Journal, JournalError, Marks, MemoryJournal, StoredRow};
 pub use read::Read;
 pub use snapshot::Snapshot;
 pub use sqlite::SqliteJournal;

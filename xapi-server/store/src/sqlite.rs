@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use xapi_schema::Class;
 
-use crate::journal::{Batch, Journal, JournalError, Loaded, StoredRow};
+use crate::journal::{Batch, Journal, JournalError, Marks, StoredRow};
 
 /// Layout of the file; raised when an older version could no longer read it. 2: checksums.
 const FORMAT: i64 = 2;
@@ -110,22 +110,23 @@ impl SqliteJournal {
 }
 
 impl Journal for SqliteJournal {
-    fn load(&mut self) -> Result<Loaded, JournalError> {
+    fn marks(&mut self) -> Result<Marks, JournalError> {
+        Ok(Marks { reserved: self.meta("reserved")?, epoch: self.meta("epoch")? })
+    }
+
+    fn load(&mut self, each: &mut dyn FnMut(StoredRow)) -> Result<(), JournalError> {
         let mut select =
             self.db.prepare("SELECT class, ref, body, sum FROM object ORDER BY serial").map_err(storage)?;
         let mut found = select.query([]).map_err(storage)?;
-        let mut rows = Vec::new();
         while let Some(row) = found.next().map_err(storage)? {
             let (stored, expected) = read(row).map_err(storage)?;
             if expected.is_some_and(|sum| sum != checksum(&stored.class, &stored.reference, &stored.body)) {
                 let about = format!("{} {} is not what was written", stored.class, stored.reference);
                 return Err(JournalError::Damaged(about));
             }
-            rows.push(stored);
+            each(stored);
         }
-        drop(found);
-        drop(select);
-        Ok(Loaded { rows, reserved: self.meta("reserved")?, epoch: self.meta("epoch")? })
+        Ok(())
     }
 
     fn append(&mut self, batch: &Batch) -> Result<(), JournalError> {

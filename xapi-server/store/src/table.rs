@@ -97,6 +97,11 @@ impl Table {
         serials.filter_map(|serial| self.rows.get(serial)).map(|row| row.reference.clone()).collect()
     }
 
+    /// The row made last before a serial.
+    pub fn before(&self, serial: u64) -> Option<&Row> {
+        self.rows.get_prev(&serial.checked_sub(1)?).map(|(_, row)| row)
+    }
+
     /// All rows in order of creation.
     pub fn rows(&self) -> impl Iterator<Item = &Row> {
         self.rows.values()

@@ -86,7 +86,8 @@ impl Tx {
         members: &Value,
     ) -> Result<ArcStr> {
         let chosen = reference.is_some();
-        let reference = self.insert(class, reference, members, None)?;
+        let values = Class::of(class).complete(members).values().to_vec();
+        let reference = self.insert(class, reference, values, None)?;
         self.link(class, &reference)?;
         if chosen {
             self.adopt_earlier_references(class, &reference)?;
@@ -94,12 +95,13 @@ impl Tx {
         Ok(reference)
     }
 
-    /// Makes an object without telling the other ends of its relations; [`Tx::link`] does that.
+    /// Makes an object of complete values without telling the other ends of its relations; [`Tx::link`]
+    /// does that.
     pub(crate) fn insert(
         &mut self,
         class: ClassId,
         reference: Option<ArcStr>,
-        members: &Value,
+        mut values: Vec<Value>,
         aside: Option<Arc<Json<String, Any>>>,
     ) -> Result<ArcStr> {
         let def = Class::of(class);
@@ -111,7 +113,6 @@ impl Tx {
         if self.row(class, &reference).is_some() {
             return Err(taken("_ref", &reference));
         }
-        let mut values = def.complete(members).values().to_vec();
         for (at, field) in def.fields.iter().enumerate() {
             if field.is_back_reference() {
                 values[at] = Value::set([]);
@@ -131,6 +132,9 @@ impl Tx {
         let generation = self.generation();
         let serial = self.next_serial;
         self.next_serial += 1;
+        if let Some(other) = self.tables[class as usize].before(serial) {
+            values.iter_mut().zip(other.record.values()).for_each(|(value, known)| share(value, known));
+        }
         let record = Arc::new(Record::new(def, values));
         let row = Row {
             reference: reference.clone(),
@@ -247,8 +251,11 @@ impl Tx {
         Ok(())
     }
 
-    fn write(&mut self, class: ClassId, reference: &ArcStr, index: usize, value: Value) {
+    fn write(&mut self, class: ClassId, reference: &ArcStr, index: usize, mut value: Value) {
         let Some(row) = self.row(class, reference) else { return };
+        if let Some(other) = self.tables[class as usize].before(row.serial) {
+            share(&mut value, other.record.at(index));
+        }
         let record = row.record.with(index, value);
         let generation = self.generation();
         self.table_mut(class).replace(reference, record, generation);
@@ -324,6 +331,13 @@ impl Tx {
             }
         }
         Ok(())
+    }
+}
+
+/// Takes an equal value's memory instead of its own: neighbours were often made alike.
+fn share(value: &mut Value, known: &Value) {
+    if matches!(value, Value::Str(_) | Value::Set(_) | Value::Map(_)) && value == known {
+        *value = known.clone();
     }
 }
 

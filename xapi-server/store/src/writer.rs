@@ -19,7 +19,7 @@ use xapi_schema::{Class, ClassId, Failure, Result};
 
 use crate::{
     Read, STORE_BUSY, STORE_WRITE_FAILED, Snapshot, Tx, body,
-    journal::{Batch, Change, Journal, JournalError, MemoryJournal},
+    journal::{Batch, Change, Journal, JournalError, MemoryJournal, StoredRow},
     sqlite::SqliteJournal,
 };
 
@@ -117,11 +117,11 @@ impl Store {
     /// # Errors
     /// See [`OpenError`].
     pub fn on(mut journal: Box<dyn Journal>) -> Result<Store, OpenError> {
-        let loaded = journal.load()?;
-        let start = loaded.reserved.max(1);
+        let marks = journal.marks()?;
+        let start = marks.reserved.max(1);
         let reserved = start + RESERVE;
         journal.reserve(reserved)?;
-        let (snapshot, serial) = restore(loaded.rows, start)?;
+        let (snapshot, serial) = restore(&mut *journal, start)?;
         let current = Arc::new(ArcSwap::from_pointee(snapshot));
         let (queue, jobs) = mpsc::sync_channel(QUEUE);
         let (publisher, published) = watch::channel(current.load().generation);
@@ -131,7 +131,7 @@ impl Store {
             publisher,
             serial,
             reserved,
-            epoch: loaded.epoch,
+            epoch: marks.epoch,
             sick: false,
         };
         thread::Builder::new().name("store-writer".into()).spawn(move || writer.work(&jobs))?;
@@ -190,19 +190,20 @@ impl Store {
 }
 
 /// The state a journal holds, with back-references built and everything at one generation.
-fn restore(rows: Vec<crate::StoredRow>, generation: u64) -> Result<(Snapshot, u64), OpenError> {
+fn restore(journal: &mut dyn Journal, generation: u64) -> Result<(Snapshot, u64), OpenError> {
     let empty = Snapshot::empty(generation);
     let mut tx = Tx::on(&empty, 1);
-    let mut restored = Vec::with_capacity(rows.len());
-    for row in rows {
-        let fail = |reason: String| OpenError::Object { reference: row.reference.clone(), reason };
-        let class =
-            Class::by_name(&row.class).ok_or_else(|| fail(format!("class {} is not known", row.class)))?;
-        let (members, aside) = body::decode(class, &row.body).map_err(fail)?;
-        let reference = Some(ArcStr::from(row.reference.as_str()));
-        let made =
-            tx.insert(class.id, reference, &members, aside.map(Arc::new)).map_err(|e| fail(e.to_string()))?;
-        restored.push((class.id, made));
+    let (mut restored, mut refused) = (Vec::new(), None);
+    journal.load(&mut |row| {
+        if refused.is_none() {
+            match restore_row(&mut tx, &row) {
+                Ok(made) => restored.push(made),
+                Err(reason) => refused = Some(OpenError::Object { reference: row.reference, reason }),
+            }
+        }
+    })?;
+    if let Some(refused) = refused {
+        return Err(refused);
     }
     // Only now that every object is there can the sets at the other ends be built.
     for (class, reference) in restored {
@@ -214,6 +215,15 @@ fn restore(rows: Vec<crate::StoredRow>, generation: u64) -> Result<(Snapshot, u6
         Some((snapshot, serial, _)) => (Snapshot { floor: snapshot.generation, ..snapshot }, serial),
         None => (empty, 1),
     })
+}
+
+/// One object as it was stored, not yet tied to others.
+fn restore_row(tx: &mut Tx, row: &StoredRow) -> Result<(ClassId, ArcStr), String> {
+    let class = Class::by_name(&row.class).ok_or_else(|| format!("class {} is not known", row.class))?;
+    let (values, aside) = body::decode(class, &row.body)?;
+    let reference = ArcStr::from(row.reference.as_str());
+    let made = tx.insert(class.id, Some(reference), values, aside.map(Arc::new));
+    made.map(|made| (class.id, made)).map_err(|e| e.to_string())
 }
 
 struct Writer {

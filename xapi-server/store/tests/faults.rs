@@ -19,8 +19,8 @@ use support::{
 };
 use xapi_schema::{ClassId, Failure, Ref, Value, classes::Vm};
 use xapi_store::{
-    Batch, Journal, JournalError, Loaded, OpenError, Read, STORE_BUSY, STORE_WRITE_FAILED, SqliteJournal,
-    Store,
+    Batch, Journal, JournalError, Marks, OpenError, Read, STORE_BUSY, STORE_WRITE_FAILED, SqliteJournal,
+    Store, StoredRow,
 };
 
 fn open(disk: &Disk) -> Result<Store, OpenError> {
@@ -227,8 +227,12 @@ impl Gate {
 }
 
 impl Journal for Gated {
-    fn load(&mut self) -> Result<Loaded, JournalError> {
-        Ok(Loaded::default())
+    fn marks(&mut self) -> Result<Marks, JournalError> {
+        Ok(Marks::default())
+    }
+
+    fn load(&mut self, _: &mut dyn FnMut(StoredRow)) -> Result<(), JournalError> {
+        Ok(())
     }
 
     fn append(&mut self, _: &Batch) -> Result<(), JournalError> {
@@ -247,8 +251,12 @@ impl Journal for Gated {
 struct Picky;
 
 impl Journal for Picky {
-    fn load(&mut self) -> Result<Loaded, JournalError> {
-        Ok(Loaded::default())
+    fn marks(&mut self) -> Result<Marks, JournalError> {
+        Ok(Marks::default())
+    }
+
+    fn load(&mut self, _: &mut dyn FnMut(StoredRow)) -> Result<(), JournalError> {
+        Ok(())
     }
 
     fn append(&mut self, batch: &Batch) -> Result<(), JournalError> {
