@@ -7,7 +7,7 @@ use crate::file::{Access, BlockFile};
 use crate::source::{Extent, Raw, Source, State, check_range};
 use crate::vhd::SECTOR;
 use crate::vhd::coalesce::LeafPlan;
-use crate::vhd::merge::{Copier, Todo, format_of, prepare_planned};
+use crate::vhd::merge::{Copier, Todo, format_of, prepare_leaf};
 use crate::vhd::reader::{Image, Place};
 use crate::vhd::writer::Writer;
 use crate::volumes::{Directory, Volumes};
@@ -124,7 +124,7 @@ impl Disk {
         self.merge = None;
         self.flush()?;
         // The parent may grow and move its blocks: what is known about it is known anew.
-        prepare_planned(volumes, &plan.leaf)?;
+        prepare_leaf(volumes, &plan.leaf)?;
         let image = Image::open(volumes.open(&plan.leaf, Access::Read)?)?;
         let todo = Todo::of(&image);
         let chain = Chain::above(volumes, &plan.leaf, Layer::Vhd(Box::new(image)))?;

@@ -10,10 +10,13 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SECTOR: u64 = 512;
+/// Bytes kept together.
+const PAGE: u64 = 32 << 10;
 
 #[derive(Debug, Clone, Default)]
 struct Content {
-    sectors: BTreeMap<u64, [u8; 512]>,
+    /// Shared between a state and its cuts until written.
+    pages: BTreeMap<u64, Arc<[u8; PAGE as usize]>>,
     size: u64,
 }
 
@@ -55,9 +58,9 @@ impl World {
         let mut done = 0;
         while done < buf.len() {
             let at = offset + done as u64;
-            let skip = (at % SECTOR) as usize;
-            let n = (SECTOR as usize - skip).min(buf.len() - done);
-            match content.sectors.get(&(at / SECTOR)) {
+            let skip = (at % PAGE) as usize;
+            let n = (PAGE as usize - skip).min(buf.len() - done);
+            match content.pages.get(&(at / PAGE)) {
                 Some(s) => buf[done..done + n].copy_from_slice(&s[skip..skip + n]),
                 None => buf[done..done + n].fill(self.fill),
             }
@@ -68,16 +71,21 @@ impl World {
 
     /// Applies a write, sector by sector where `keep` says so.
     fn write(&mut self, file: u64, offset: u64, data: &[u8], mut keep: impl FnMut() -> bool) {
+        self.write_by(file, offset, data, SECTOR, &mut keep);
+    }
+
+    /// Applies a write, `unit` by `unit` where `keep` says so.
+    fn write_by(&mut self, file: u64, offset: u64, data: &[u8], unit: u64, keep: &mut dyn FnMut() -> bool) {
         let fill = self.fill;
         let Some(content) = self.files.get_mut(&file).map(Arc::make_mut) else { return };
         let mut done = 0;
         while done < data.len() {
             let at = offset + done as u64;
-            let skip = (at % SECTOR) as usize;
-            let n = (SECTOR as usize - skip).min(data.len() - done);
+            let n = ((unit - at % unit) as usize).min(data.len() - done);
             if keep() {
-                let s = content.sectors.entry(at / SECTOR).or_insert([fill; 512]);
-                s[skip..skip + n].copy_from_slice(&data[done..done + n]);
+                let page = content.pages.entry(at / PAGE).or_insert_with(|| Arc::new([fill; PAGE as usize]));
+                let skip = (at % PAGE) as usize;
+                Arc::make_mut(page)[skip..skip + n].copy_from_slice(&data[done..done + n]);
                 content.size = content.size.max(at + n as u64);
             }
             done += n;
@@ -85,9 +93,13 @@ impl World {
     }
 
     fn set_size(&mut self, file: u64, size: u64) {
+        let fill = self.fill;
         if let Some(content) = self.files.get_mut(&file).map(Arc::make_mut) {
             content.size = size;
-            content.sectors.split_off(&size.div_ceil(SECTOR));
+            content.pages.split_off(&size.div_ceil(PAGE));
+            if let Some(page) = content.pages.get_mut(&(size / PAGE)) {
+                Arc::make_mut(page)[(size % PAGE) as usize..].fill(fill);
+            }
         }
     }
 
@@ -220,15 +232,23 @@ impl MemVolumes {
             }
         };
         let synced = log.iter().rposition(|op| matches!(op, Op::Sync | Op::Note { .. })).unwrap_or(0);
+        let mut flushed = BTreeMap::new();
+        for (i, op) in log.iter().enumerate() {
+            if let Op::Flush { file } = op {
+                flushed.insert(*file, i);
+            }
+        }
         let mut names_alive = true;
         // Content changes by file, names in order: a lost name change loses all later ones.
         for (i, op) in log.iter().enumerate() {
-            let durable =
-                |file: u64| log[i..].iter().any(|later| matches!(later, Op::Flush { file: f } if *f == file));
+            let durable = |file: u64| flushed.get(&file).is_some_and(|f| *f > i);
             match op {
                 Op::Write { file, offset, data } => {
-                    let all = durable(*file);
-                    world.write(*file, *offset, data, || all || keep());
+                    if durable(*file) || how == Cut::KeepAll {
+                        world.write_by(*file, *offset, data, PAGE, &mut || true);
+                    } else if how != Cut::LoseAll {
+                        world.write(*file, *offset, data, &mut keep);
+                    }
                 }
                 Op::SetSize { file, size } => {
                     if durable(*file) || keep() {
@@ -309,7 +329,7 @@ impl BlockFile for MemFile {
             return Err(io::ErrorKind::StorageFull.into());
         }
         s.spend()?;
-        s.now.write(self.file, offset, buf, || true);
+        s.now.write_by(self.file, offset, buf, PAGE, &mut || true);
         s.record(Op::Write { file: self.file, offset, data: buf.to_vec() });
         Ok(())
     }

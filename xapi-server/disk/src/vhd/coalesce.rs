@@ -6,7 +6,7 @@ use super::create::{ParentRef, set_parent};
 use super::journal::{Note, check_idle, perform, put};
 use super::locator::{Locator, encode};
 pub use super::merge::merge;
-use super::merge::prepare;
+use super::merge::{prepare, prepare_leaf};
 use super::reader::Image;
 use super::writer::Writer;
 use crate::chain::{Format, Layer, ParentLink, find_parent, parent_link};
@@ -168,7 +168,7 @@ pub(super) fn finish_coalesce(volumes: &dyn Volumes, node: &str, children: &[Rel
 pub fn leaf_coalesce(volumes: &dyn Volumes, leaf: &str, name: &str) -> Result<()> {
     let plan = LeafPlan::new(volumes, leaf, name)?;
     check_unused(volumes, leaf)?;
-    prepare(volumes, leaf)?;
+    prepare_leaf(volumes, leaf)?;
     merge(volumes, leaf)?;
     plan.swap(volumes)
 }

@@ -212,13 +212,26 @@ pub fn prepare(volumes: &dyn Volumes, node: &str) -> Result<()> {
     make_room(volumes, &image, &parent, &layer, true)
 }
 
-/// [`prepare`] for a leaf that was found mergeable just now.
-pub(crate) fn prepare_planned(volumes: &dyn Volumes, leaf: &str) -> Result<()> {
+/// [`prepare`] for a leaf that was found mergeable just now. Its parent takes its place: on a volume it gets as much
+/// room, so that whoever writes on does not run out of it.
+pub(crate) fn prepare_leaf(volumes: &dyn Volumes, leaf: &str) -> Result<()> {
     let image = Image::open(volumes.open(leaf, Access::Read)?)?;
-    match find_parent(volumes, &image)? {
-        Some((name, layer)) => make_room(volumes, &image, &name, &layer, true),
-        None => Err(Error::Refused(format!("{leaf:?} has no parent"))),
+    let Some((name, layer)) = find_parent(volumes, &image)? else {
+        return Err(Error::Refused(format!("{leaf:?} has no parent")));
+    };
+    if let (Layer::Vhd(p), true) = (&layer, image.file().is_fixed()) {
+        extend(volumes, &name, p, image.file().size()?)?;
     }
+    make_room(volumes, &image, &name, &layer, true)
+}
+
+/// Gives the volume of `image` at least `bytes` bytes, its footer at the new end.
+fn extend(volumes: &dyn Volumes, name: &str, image: &Image, bytes: u64) -> Result<()> {
+    if image.file().size()? < bytes {
+        volumes.ensure_size(name, bytes)?;
+        put_tail(&*volumes.open(name, Access::Write)?, image.footer())?;
+    }
+    Ok(())
 }
 
 /// Does merging `node` need [`prepare`]?
@@ -278,10 +291,7 @@ pub(super) fn make_room(
             if p.file().is_fixed() {
                 let new = node.bat().allocated().filter(|(b, _)| p.bat().get(*b).is_none()).count() as u64;
                 let need = p.data_end()? + new * (u64::from(BLOCK_SIZE) + 4096) + 4096 + SECTOR;
-                if p.file().size()? < need {
-                    volumes.ensure_size(name, need)?;
-                    put_tail(&*volumes.open(name, Access::Write)?, p.footer())?;
-                }
+                extend(volumes, name, p, need)?;
             }
             if p.virtual_size() < size { grow(volumes, name, size) } else { Ok(()) }
         }
