@@ -1,0 +1,78 @@
+# The toolstack daemon: every key of its settings file as a typed option, and its unit.
+{ lib, config, pkgs, ... }:
+let
+  inherit (lib) mkIf types;
+  make = import ./make.nix lib;
+  pure = import ../lib;
+  inherit (pure.prelude) optional;
+  cfg = config.services.xapi;
+  settings = pure.toml.file cfg.settings;
+  nullable = types.nullOr types.str;
+  listening = address: port: if port == null then "none" else "${if builtins.match ".*:.*" address != null then "[${address}]" else address}:${toString port}";
+in
+{
+  options.services.xapi = {
+    enable = make.derived types.bool config.xennix.enable "config.xennix.enable" true
+      "Whether to run xapi, the toolstack daemon clients talk to.";
+    package = make.derived types.package pkgs.xennix.xapi "pkgs.xennix.xapi" (lib.literalExpression "pkgs.xennix.xapi")
+      "The package with `bin/xapi`.";
+    xePackage = make.derived (types.nullOr types.package) pkgs.xennix.xe "pkgs.xennix.xe" null
+      "The package with `bin/xe`, put on the path of all users; null leaves it out.";
+    dataDir = make.value make.kinds.absolute "/var/lib/xennix" "/persist/xennix" "Directory of the server's state.";
+    openFirewall = make.flag true "Whether to open the server's ports in the firewall.";
+    listen = {
+      address = make.value types.str "0.0.0.0" "192.0.2.10" "Address to listen on.";
+      port = make.value (types.nullOr types.port) 443 8443 "Port for TLS; null listens on none.";
+      httpPort = make.value (types.nullOr types.port) 80 null "Port in the clear; null listens on none.";
+    };
+    settings = make.value
+      (types.submodule {
+        options = {
+          state-dir = make.derived types.str cfg.dataDir "config.services.xapi.dataDir" "/persist/xennix" "Directory of the state.";
+          http = make.derived types.str (listening cfg.listen.address cfg.listen.httpPort) "from services.xapi.listen" "none"
+            "Address and port in the clear, or `none`.";
+          https = make.derived types.str (listening cfg.listen.address cfg.listen.port) "from services.xapi.listen" "none"
+            "Address and port for TLS, or `none`.";
+          socket = make.value types.str "/var/lib/xcp/xapi" "/run/xapi.sock" "Local socket; root needs no password there.";
+          backend = make.choice [ "auto" "sim" "xl" ] "auto" "What to stand on: Xen where this is a dom0 (`auto`), Xen (`xl`), or the simulator (`sim`).";
+          auth = make.choice [ "file" "pam" ] "file" "Who checks root's password: a file of the server's own, or the system.";
+          root-password-file = make.value nullable null "/run/keys/xapi-root" "File holding the root password to set at start.";
+          first-boot = make.value nullable null "/etc/xennix/first-boot.toml" "Seed of a new state directory: identity, hardware, templates.";
+          log = make.value types.str "info" "warn,audit=info" "What to log.";
+        };
+      })
+      { }
+      { log = "warn,audit=info"; }
+      "Settings of the server, by the keys of its TOML file.";
+  };
+
+  config = mkIf cfg.enable {
+    environment.etc."xennix/xapi.toml".text = settings;
+    environment.systemPackages = optional (cfg.xePackage != null) cfg.xePackage;
+    networking.firewall.allowedTCPPorts = mkIf cfg.openFirewall
+      (builtins.filter (port: port != null) [ cfg.listen.httpPort cfg.listen.port ]);
+    security.pam.services = mkIf (cfg.settings.auth == "pam") { xapi.unixAuth = true; };
+    systemd.services.xapi = {
+      description = "XenNix toolstack daemon";
+      wantedBy = [ "multi-user.target" ];
+      wants = [ "network-online.target" ];
+      after = [ "network-online.target" ] ++ optional config.xennix.hypervisor.enable "xen-init-dom0.service";
+      requires = optional config.xennix.hypervisor.enable "xen-init-dom0.service";
+      # The identity is the declared one, but a host that has one keeps it.
+      preStart = ''
+        (umask 077; mkdir -p ${cfg.settings.state-dir} "$(dirname ${cfg.settings.socket})")
+        [ -s ${cfg.settings.state-dir}/host-uuid ] || (umask 077; printf %s ${config.xennix.host.uuid} > ${cfg.settings.state-dir}/host-uuid)
+      '';
+      restartTriggers = [ settings ];
+      serviceConfig = {
+        ExecStart = "${cfg.package}/bin/xapi --config /etc/xennix/xapi.toml";
+        Restart = "on-failure";
+        RestartSec = 2;
+        # Guests live on when the server restarts: only the server itself is stopped.
+        KillMode = "process";
+        LimitMEMLOCK = "infinity";
+        LimitNOFILE = 65536;
+      };
+    };
+  };
+}

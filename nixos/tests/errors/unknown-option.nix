@@ -1,0 +1,2 @@
+# expects: The option `xennix.networks' does not exist
+{ module = { xennix.networks = { }; }; }

@@ -1,0 +1,2 @@
+# expects: The option `services.xapi.settings.colour' does not exist
+{ module = { services.xapi = { enable = true; settings.colour = "red"; }; }; }

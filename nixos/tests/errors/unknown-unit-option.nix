@@ -1,0 +1,2 @@
+# expects: The option `systemd.services.xapi.wantdBy' does not exist
+{ module = { systemd.services.xapi.wantdBy = [ "multi-user.target" ]; }; }

@@ -1,0 +1,2 @@
+# Nothing but the switch.
+{ module.xennix.enable = true; }

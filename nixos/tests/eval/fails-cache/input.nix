@@ -1,0 +1,2 @@
+# A cache without an address.
+{ module.xennix.cache.enable = true; }

@@ -1,0 +1,2 @@
+# A layout without a disk.
+{ from = [ "disko" ]; module.xennix.disks.layout = "efi-ext4"; }

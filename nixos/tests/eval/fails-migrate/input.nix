@@ -1,0 +1,2 @@
+# A hand-over to nobody.
+{ module.xennix.migrate.enable = true; }

@@ -1,0 +1,5 @@
+# The layout efi-ext4 with all that can be said about it.
+{
+  from = [ "disko" ];
+  module.xennix.disks = { enable = true; layout = "efi-ext4"; device = "/dev/disk/by-id/nvme-EXAMPLE"; espSize = "2G"; rootSize = "40G"; swap = "4G"; };
+}

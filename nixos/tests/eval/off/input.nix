@@ -1,0 +1,2 @@
+# Imported and not enabled: nothing is set.
+{ module.xennix.enable = false; }

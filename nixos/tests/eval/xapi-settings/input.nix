@@ -1,0 +1,23 @@
+# Every key of the server's settings file.
+{
+  module = { pkgs, ... }: {
+    services.xapi = {
+      enable = true;
+      package = pkgs.example "other-xapi";
+      xePackage = null;
+      dataDir = "/persist/xennix";
+      openFirewall = false;
+      listen = { address = "2001:db8::10"; port = 8443; httpPort = null; };
+      settings = {
+        socket = "/run/xapi.sock";
+        backend = "sim";
+        auth = "pam";
+        root-password-file = "/run/keys/xapi-root";
+        first-boot = "/etc/xennix/first-boot.toml";
+        log = "warn,audit=info";
+      };
+    };
+    xennix.host = { uuid = "b9e6a9d0-7a0e-4c61-9f6e-2a3a3a1f0c55"; nameLabel = "rack 4"; nameDescription = "upper"; memory = 65536; };
+    xennix.pool = { nameLabel = "laboratory"; nameDescription = "everything in the cellar"; };
+  };
+}
