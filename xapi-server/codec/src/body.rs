@@ -28,6 +28,14 @@ impl Body {
 /// Shared fragments at least this long are sent as they are; shorter ones are cheaper to copy.
 const WORTH_SHARING: usize = 1_024;
 
+/// Room for most records on either wire.
+const RECORD: usize = 12 * 1_024;
+
+/// True when some byte is special. Looks at all of them: without an early end the compiler checks many at once.
+pub(crate) fn any(text: &str, special: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(false, |found, byte| found | special(byte))
+}
+
 /// Collects text and shared fragments.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
@@ -42,6 +50,16 @@ impl Pieces {
 
     pub fn push(&mut self, text: &str) {
         self.open.extend_from_slice(text.as_bytes());
+    }
+
+    /// Decimal digits of a number.
+    pub fn number(&mut self, number: i64) {
+        self.open.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    /// With room for the form of a record, so that it does not grow step by step.
+    pub fn for_record() -> Pieces {
+        Pieces { done: Vec::new(), open: Vec::with_capacity(RECORD) }
     }
 
     pub fn share(&mut self, fragment: Arc<[u8]>) {

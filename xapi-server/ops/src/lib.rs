@@ -15,6 +15,7 @@ pub mod filter;
 pub mod first_boot;
 pub mod guard;
 mod handlers;
+mod meter;
 mod peer;
 mod registry;
 pub mod role;
@@ -22,6 +23,7 @@ pub mod rules;
 pub mod session;
 pub mod startup;
 pub mod task;
+pub mod transfer;
 mod xapi;
 
 pub use clock::{Clock, SystemClock};

@@ -1,14 +1,12 @@
 //! Values to JSON text, member order kept, no white space.
 
-use std::io::Write;
-
 use serde_json::Value as Json;
 use xapi_schema::{Result, Value, Wire};
 
 use super::Version;
 use crate::{
     Call,
-    body::{Body, Pieces},
+    body::{self, Body, Pieces},
 };
 
 /// The answer to a request.
@@ -67,10 +65,7 @@ fn write_texts(out: &mut Pieces, texts: &[String]) {
 fn write_value(out: &mut Pieces, value: &Value) {
     match value {
         Value::Str(text) => write_text(out, text),
-        Value::Int(number) | Value::Count(number) => {
-            // Writing to memory cannot fail.
-            let _ = write!(out.text(), "{number}");
-        }
+        Value::Int(number) | Value::Count(number) => out.number(*number),
         Value::Float(number) => out.push(&float_text(*number)),
         Value::Bool(truth) => out.push(if *truth { "true" } else { "false" }),
         Value::Time(time) => write_text(out, &time.to_string()),
@@ -85,7 +80,7 @@ fn write_value(out: &mut Pieces, value: &Value) {
         Value::Map(pairs) => write_members(out, pairs.iter().map(|(name, value)| (name.as_str(), value))),
         Value::Record(record) => {
             let fragment = record.fragment(Wire::Json, || {
-                let mut inner = Pieces::default();
+                let mut inner = Pieces::for_record();
                 write_members(&mut inner, record.wire_members());
                 inner.finish().into_vec()
             });
@@ -107,6 +102,11 @@ fn write_members<'a>(out: &mut Pieces, members: impl Iterator<Item = (&'a str, &
 }
 
 fn write_text(out: &mut Pieces, text: &str) {
+    if !body::any(text, |b| b < 0x20 || b == b'"' || b == b'\\') {
+        out.push("\"");
+        out.push(text);
+        return out.push("\"");
+    }
     // serde_json escapes exactly what has to be; writing to memory cannot fail.
     let _ = serde_json::to_writer(out.text(), text);
 }

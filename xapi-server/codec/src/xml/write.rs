@@ -1,12 +1,10 @@
 //! Values to XML-RPC text. No white space between elements: some clients' parsers do not skip it.
 
-use std::io::Write;
-
 use xapi_schema::{Failure, Result, Value, Wire};
 
 use crate::{
     Call,
-    body::{Body, Pieces},
+    body::{self, Body, Pieces},
 };
 
 const OPEN: &str = "<?xml version=\"1.0\"?><methodResponse><params><param>";
@@ -64,10 +62,10 @@ fn write_value(out: &mut Pieces, value: &Value) {
     out.push("<value>");
     match value {
         Value::Str(text) => escape(out.text(), text),
-        Value::Int(number) => number_text(out, number),
+        Value::Int(number) => out.number(*number),
         Value::Count(number) => {
             out.push("<i4>");
-            number_text(out, number);
+            out.number(*number);
             out.push("</i4>");
         }
         Value::Float(number) => {
@@ -93,9 +91,16 @@ fn write_value(out: &mut Pieces, value: &Value) {
         }
         Value::Record(record) => {
             let fragment = record.fragment(Wire::Xml, || {
-                let mut inner = Pieces::default();
+                let mut inner = Pieces::for_record();
                 inner.push("<struct>");
-                record.wire_members().for_each(|(name, value)| write_member(&mut inner, name, value));
+                for (name, value) in record.wire_members() {
+                    // Names of fields hold nothing to escape.
+                    inner.push("<member><name>");
+                    inner.push(name);
+                    inner.push("</name>");
+                    write_value(&mut inner, value);
+                    inner.push("</member>");
+                }
                 inner.push("</struct>");
                 inner.finish().into_vec()
             });
@@ -114,15 +119,13 @@ fn write_member(out: &mut Pieces, name: &str, value: &Value) {
     out.push("</member>");
 }
 
-fn number_text(out: &mut Pieces, number: &i64) {
-    // Writing to memory cannot fail.
-    let _ = write!(out.text(), "{number}");
-}
-
 /// The four characters the original escapes; control characters XML can't carry are left out.
 fn escape(out: &mut Vec<u8>, text: &str) {
     let special = |b: u8| matches!(b, b'<' | b'>' | b'&' | b'"') || b < 0x20;
     let bytes = text.as_bytes();
+    if !body::any(text, special) {
+        return out.extend_from_slice(bytes);
+    }
     let mut from = 0;
     for (at, byte) in bytes.iter().enumerate().filter(|(_, b)| special(**b)) {
         out.extend_from_slice(&bytes[from..at]);
@@ -149,6 +152,9 @@ pub(crate) fn float_text(number: f64) -> String {
     }
     if number == 0.0 {
         return if number.is_sign_negative() { "-0" } else { "0" }.into();
+    }
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        return format!("{}", number as i64);
     }
     let scientific = format!("{number:.15e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -181,6 +187,8 @@ mod tests {
             (123456789.125, "123456789.125"),
             (1e-5, "1e-05"),
             (-2.5, "-2.5"),
+            (-7.0, "-7"),
+            (-0.0, "-0"),
             (1.0 / 3.0, "0.3333333333333333"),
             (1e15, "1000000000000000"),
         ] {

@@ -12,7 +12,7 @@ pub use token::Token;
 
 use std::time::Duration;
 
-use arcstr::ArcStr;
+use arcstr::{ArcStr, literal};
 use xapi_schema::{Class, ClassId, Failure, Result, Value, classes::event, errors};
 use xapi_store::{Read, Row, Snapshot};
 
@@ -95,13 +95,14 @@ fn events_since(snapshot: &Snapshot, wanted: &[Subscription], since: Token) -> R
         if !wanted.iter().any(|s| s.covers(class.id)) {
             continue;
         }
+        let name = ArcStr::from(class.name.to_lowercase());
         for row in snapshot.changed_since(class.id, since).filter(|row| matching(&row.reference)) {
             if row.created <= since {
-                changed.push((row.modified, report(class.id, "mod", row)));
+                changed.push((row.modified, report(&name, literal!("mod"), row)));
             } else if class.id == ClassId::Message {
-                messages.push((row.modified, report(class.id, "add", row)));
+                messages.push((row.modified, report(&name, literal!("add"), row)));
             } else {
-                created.push((row.created, report(class.id, "add", row)));
+                created.push((row.created, report(&name, literal!("add"), row)));
             }
         }
         if since == 0 {
@@ -109,7 +110,7 @@ fn events_since(snapshot: &Snapshot, wanted: &[Subscription], since: Token) -> R
         }
         for tomb in snapshot.deleted_since(class.id, since) {
             if tomb.created <= since && matching(&tomb.reference) {
-                let event = event(class.id, "del", &tomb.reference, tomb.deleted, None);
+                let event = event(&name, literal!("del"), &tomb.reference, tomb.deleted, None);
                 destroyed.push((tomb.deleted, event));
             }
         }
@@ -122,26 +123,26 @@ fn events_since(snapshot: &Snapshot, wanted: &[Subscription], since: Token) -> R
     Ok(all)
 }
 
-fn report(class: ClassId, operation: &'static str, row: &Row) -> Value {
+fn report(class: &ArcStr, operation: ArcStr, row: &Row) -> Value {
     event(class, operation, &row.reference, row.modified, Some(Value::Record(row.record.clone())))
 }
 
+/// A full snapshot is made of thousands of these, so what is the same in all is shared.
 fn event(
-    class: ClassId,
-    operation: &str,
+    class: &ArcStr,
+    operation: ArcStr,
     reference: &ArcStr,
     generation: u64,
     snapshot: Option<Value>,
 ) -> Value {
-    let mut members = vec![
-        ("id", Value::str(generation.to_string())),
-        ("timestamp", Value::str("0.0")),
-        ("class", Value::str(Class::of(class).name.to_lowercase())),
-        ("operation", Value::str(operation)),
-        ("ref", Value::Str(reference.clone())),
+    let members = [
+        (literal!("id"), Value::str(generation.to_string())),
+        (literal!("timestamp"), Value::Str(literal!("0.0"))),
+        (literal!("class"), Value::Str(class.clone())),
+        (literal!("operation"), Value::Str(operation)),
+        (literal!("ref"), Value::Str(reference.clone())),
     ];
-    members.extend(snapshot.map(|record| ("snapshot", record)));
-    Value::map(members)
+    Value::map(members.into_iter().chain(snapshot.map(|record| (literal!("snapshot"), record))))
 }
 
 /// Reports an object as changed; the token lets the caller wait until that report reaches it.

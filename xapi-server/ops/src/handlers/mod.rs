@@ -4,16 +4,16 @@ mod blob;
 mod console;
 pub mod host;
 pub mod message;
-mod network;
+pub(crate) mod network;
 pub mod pbd;
 pub mod pif;
 mod pool;
 mod role;
 mod secret;
 pub mod sr;
-mod vbd;
-mod vdi;
-mod vif;
+pub(crate) mod vbd;
+pub(crate) mod vdi;
+pub(crate) mod vif;
 mod vlan;
 pub mod vm;
 mod vm_appliance;
@@ -48,7 +48,7 @@ pub fn register(on: &mut Registry) {
 }
 
 /// The members of a constructor with some set or replaced.
-fn overlay<const N: usize>(members: &Value, pairs: [(&'static str, Value); N]) -> Value {
+pub(crate) fn overlay<const N: usize>(members: &Value, pairs: [(&'static str, Value); N]) -> Value {
     let given = members.as_map().unwrap_or_default().iter();
     let kept = given.filter(|(key, _)| pairs.iter().all(|(name, _)| key != name)).cloned();
     let kept: Vec<_> = kept.collect();
@@ -57,12 +57,12 @@ fn overlay<const N: usize>(members: &Value, pairs: [(&'static str, Value); N]) -
 }
 
 /// A member of a constructor as text, empty when absent.
-fn text(members: &Value, name: &str) -> String {
+pub(crate) fn text(members: &Value, name: &str) -> String {
     members.get(name).and_then(Value::as_str).unwrap_or_default().to_string()
 }
 
 /// A member of a constructor that is a map of texts.
-fn texts(members: &Value, name: &str) -> Map<String, String> {
+pub(crate) fn texts(members: &Value, name: &str) -> Map<String, String> {
     members.get(name).and_then(xapi_schema::FromValue::from_value).unwrap_or_default()
 }
 

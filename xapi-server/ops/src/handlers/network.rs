@@ -34,7 +34,11 @@ fn fresh_bridge(read: &impl Read) -> String {
     names.into_iter().find(|name| !used.contains(name)).unwrap_or_default()
 }
 
-async fn create(cx: Cx, members: Value) -> Result<Ref<Network>> {
+/// Makes a network on a bridge of its own, or on the one given.
+///
+/// # Errors
+/// INVALID_VALUE [bridge, name], BRIDGE_NAME_EXISTS [name].
+pub async fn create(cx: Cx, members: Value) -> Result<Ref<Network>> {
     let internal = cx.session.pool;
     cx.commit(move |tx| {
         let bridge = text(&members, "bridge");

@@ -17,9 +17,12 @@ mod start;
 mod suspend;
 mod twin;
 
+pub use create::fresh_metrics;
+pub use destroy::remove;
 pub use memory::{free_on_host, overhead};
 pub use placement::possible_hosts;
 pub use reset::{halted, recompute_devices};
+pub use start::generation_id;
 
 use xapi_schema::{
     Ref, Result,

@@ -1,0 +1,276 @@
+//! One disk out or in: raw bytes, VHD, qcow2, or blocks in a tar archive.
+
+use std::io::Read;
+
+use xapi_schema::{
+    Ref, Result,
+    classes::{Sr, Vbd, Vdi, VdiOperations, sr, vbd, vdi},
+    errors,
+};
+use xapi_store::Read as _;
+use xennix_disk::{
+    convert::{VhdStream, export_qcow2, export_raw, export_vhd, import_raw},
+    vhd::create::{NewImage, ParentRef},
+};
+
+use super::{
+    Download, Upload, broken, failure,
+    volume::{Delta, Volume},
+};
+use crate::{Cx, guard, meter::Meter};
+
+/// Largest disk a VHD can hold, bytes.
+const VHD_LIMIT: u64 = 2_040 << 30;
+
+/// How a disk looks on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Every byte.
+    Raw,
+    /// A dynamic VHD.
+    Vhd,
+    /// Blocks with checksums in a tar archive.
+    Tar,
+    /// qcow2.
+    Qcow2,
+}
+
+impl Format {
+    /// What a client asks for, in any case; raw when it does not say.
+    pub fn parse(text: Option<&str>) -> Option<Format> {
+        match text.map(str::to_ascii_lowercase).as_deref() {
+            None | Some("" | "raw") => Some(Format::Raw),
+            Some("vhd") => Some(Format::Vhd),
+            Some("tar") => Some(Format::Tar),
+            Some("qcow2") => Some(Format::Qcow2),
+            Some(_) => None,
+        }
+    }
+
+    /// Ending of file names.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Format::Raw => "raw",
+            Format::Vhd => "vhd",
+            Format::Tar => "tar",
+            Format::Qcow2 => "qcow2",
+        }
+    }
+
+    /// Type of the content.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Format::Raw => "application/octet-stream",
+            Format::Vhd => "application/vhd",
+            Format::Tar => "application/x-tar",
+            Format::Qcow2 => "application/x-qemu-disk",
+        }
+    }
+}
+
+/// Which disk goes out, and how.
+#[derive(Debug, Clone)]
+pub struct RawExport {
+    /// The disk.
+    pub disk: Ref<Vdi>,
+    /// How it looks.
+    pub format: Format,
+    /// Only what differs from this disk.
+    pub base: Option<Ref<Vdi>>,
+}
+
+/// Which disk comes in, and how.
+#[derive(Debug, Clone)]
+pub struct RawImport {
+    /// The disk that is overwritten.
+    pub disk: Ref<Vdi>,
+    /// How it looks.
+    pub format: Format,
+    /// Pieces with their offsets instead of one stream.
+    pub chunked: bool,
+}
+
+/// The volume of a disk this host reaches.
+///
+/// # Errors
+/// SR_HAS_NO_PBDS [sr] and the other reasons an SR can't be used, those of the driver.
+pub(super) async fn volume(cx: &Cx, disk: &Ref<Vdi>) -> Result<Volume> {
+    let snapshot = cx.snapshot();
+    let record = snapshot.record(disk)?;
+    let home: Ref<Sr> = record.get(vdi::SR);
+    crate::handlers::sr::plugged(&*snapshot, &home)?;
+    let (home, location) = (snapshot.get(&home, sr::uuid)?, record.get(vdi::location));
+    Volume::open(&cx.xapi.backends.storage, &home, &location).await
+}
+
+/// Sends a disk. Nobody may destroy or resize it meanwhile.
+///
+/// # Errors
+/// VDI_IN_USE [vdi, copy] and what else forbids a copy, VDI_TOO_LARGE [vdi, limit], VDI_IO_ERROR [text],
+/// TASK_CANCELLED [task].
+pub async fn export_disk(cx: &Cx, what: RawExport, to: Download) -> Result<()> {
+    let disk = what.disk.clone();
+    let work = async {
+        let source = volume(cx, &what.disk).await?;
+        if what.format == Format::Vhd && source.bytes() > VHD_LIMIT {
+            return Err(errors::VDI_TOO_LARGE.with([what.disk.to_string(), VHD_LIMIT.to_string()]));
+        }
+        let uuid = uuid_of(cx, &what.disk)?;
+        let base = match &what.base {
+            Some(base) => Some((volume(cx, base).await?, uuid_of(cx, base)?)),
+            None => None,
+        };
+        let meter = Meter::new(cx);
+        let told = meter.clone();
+        let sending = tokio::task::spawn_blocking(move || send(what.format, source, uuid, base, to, &told));
+        meter.follow(cx, async { sending.await.unwrap_or_else(|_| Err(crate::task::panicked())) }).await
+    };
+    guard::within(cx, &disk, VdiOperations::Copy, work).await
+}
+
+fn uuid_of(cx: &Cx, disk: &Ref<Vdi>) -> Result<uuid::Uuid> {
+    let text = cx.snapshot().get(disk, vdi::uuid)?;
+    uuid::Uuid::parse_str(&text).map_err(|_| errors::UUID_INVALID.with(["VDI", &text]))
+}
+
+fn send(
+    format: Format,
+    source: Volume,
+    uuid: uuid::Uuid,
+    base: Option<(Volume, uuid::Uuid)>,
+    mut to: Download,
+    meter: &Meter,
+) -> Result<()> {
+    let size = source.bytes();
+    let mut progress = |done| meter.bytes(done, size).map_err(|f| std::io::Error::other(f).into());
+    match format {
+        Format::Raw => export_raw(&source, &mut to, &mut progress).map_err(failure)?,
+        Format::Tar => blocks(&source, &mut to, meter)?,
+        Format::Vhd => {
+            let parent = base.as_ref().map(|(_, of)| ParentRef { uuid: *of, name: format!("{of}.vhd") });
+            let image = NewImage { uuid, ..NewImage::new(size, parent) };
+            match base {
+                Some((base, _)) => export_vhd(&Delta { disk: source, base }, &image, &mut to, &mut progress),
+                None => export_vhd(&source, &image, &mut to, &mut progress),
+            }
+            .map_err(failure)?;
+        }
+        Format::Qcow2 => {
+            match base {
+                Some((base, of)) => {
+                    let name = format!("{of}.qcow2");
+                    export_qcow2(&Delta { disk: source, base }, Some(&name), &mut to, &mut progress)
+                }
+                None => export_qcow2(&source, None, &mut to, &mut progress),
+            }
+            .map_err(failure)?;
+        }
+    }
+    to.end().map_err(broken)
+}
+
+/// The blocks of an archive without its description.
+fn blocks(source: &Volume, to: &mut Download, meter: &Meter) -> Result<()> {
+    let mut archive =
+        xapi_xva::Writer::new(to, xapi_xva::Compression::None, 0).map_err(super::export::refused)?;
+    super::export::write_disk(&mut archive, "vdi", source, |done| meter.bytes(done, source.bytes()))
+        .map_err(super::export::refused)?;
+    archive.finish().map_err(super::export::refused)
+}
+
+/// Overwrites a disk with what comes in. What the client leaves out reads as zeros afterwards, except in a
+/// differencing image and in pieces, which change only what they hold.
+///
+/// # Errors
+/// VDI_IN_USE [vdi, import] for a disk that is attached, VDI_READONLY [vdi], VDI_IO_ERROR [text] for what is no
+/// image or too large, TASK_CANCELLED [task].
+pub async fn import_disk(cx: &Cx, what: RawImport, from: Upload) -> Result<()> {
+    let snapshot = cx.snapshot();
+    let record = snapshot.record(&what.disk)?;
+    if record.get(vdi::read_only) {
+        return Err(errors::VDI_READONLY.with([&what.disk]));
+    }
+    let users: Vec<Ref<Vbd>> = record.get(vdi::VBDs);
+    if users.iter().any(|user| snapshot.get(user, vbd::currently_attached).unwrap_or(false)) {
+        return Err(errors::VDI_IN_USE.with([what.disk.as_str(), "import"]));
+    }
+    let disk = what.disk.clone();
+    let work = async {
+        let target = volume(cx, &what.disk).await?;
+        let meter = Meter::new(cx);
+        let told = meter.clone();
+        let taking = tokio::task::spawn_blocking(move || take(&what, target, from, &told));
+        meter.follow(cx, async { taking.await.unwrap_or_else(|_| Err(crate::task::panicked())) }).await
+    };
+    guard::within(cx, &disk, VdiOperations::Update, work).await
+}
+
+fn take(what: &RawImport, mut target: Volume, mut from: Upload, meter: &Meter) -> Result<()> {
+    let size = target.bytes();
+    let mut progress = |done| meter.bytes(done, size).map_err(|f| std::io::Error::other(f).into());
+    match what.format {
+        Format::Raw if what.chunked => pieces(&target, &mut from, meter),
+        Format::Raw => {
+            let read = import_raw(&mut from, &mut target, false, &mut progress).map_err(failure)?;
+            // A client that sends less than the disk has means the rest to be empty.
+            clear_after(&target, read)
+        }
+        Format::Vhd => {
+            let stream = VhdStream::open(from).map_err(failure)?;
+            let differencing = stream.footer().kind == xennix_disk::vhd::footer::Kind::Differencing;
+            if stream.footer().current_size > size {
+                return Err(errors::VDI_TOO_SMALL.with([what.disk.to_string(), size.to_string()]));
+            }
+            if !differencing {
+                target.wipe(|| meter.bytes(0, size))?;
+            }
+            stream.copy_to(&mut target, !differencing, &mut progress).map_err(failure)
+        }
+        Format::Tar | Format::Qcow2 => {
+            Err(errors::NOT_IMPLEMENTED.with([format!("import_raw_vdi format={}", what.format.extension())]))
+        }
+    }
+}
+
+/// Zeros what a stream that ended early did not reach.
+fn clear_after(target: &Volume, end: u64) -> Result<()> {
+    let zeros = vec![0; 1 << 20];
+    let mut at = end.next_multiple_of(512);
+    while at < target.bytes() {
+        let now = (target.bytes() - at).min(zeros.len() as u64);
+        if target.has_data(at, now) {
+            target.write(at, &zeros[..now as usize])?;
+        }
+        at += now;
+    }
+    target.flush()
+}
+
+/// Pieces, each behind its offset (8 bytes) and length (4 bytes), little-endian; zeros for both end the stream.
+fn pieces(target: &Volume, from: &mut Upload, meter: &Meter) -> Result<()> {
+    let early = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => errors::VDI_IO_ERROR.with(["the stream ended early"]),
+        _ => broken(error),
+    };
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let (mut offset, mut length) = ([0; 8], [0; 4]);
+        from.read_exact(&mut offset).map_err(early)?;
+        from.read_exact(&mut length).map_err(early)?;
+        let (mut offset, mut length) = (u64::from_le_bytes(offset), u64::from(u32::from_le_bytes(length)));
+        if offset == 0 && length == 0 {
+            return target.flush();
+        }
+        if offset.checked_add(length).is_none_or(|end| end > target.bytes()) {
+            return Err(errors::VDI_IO_ERROR.with(["a piece lies outside of the disk"]));
+        }
+        while length > 0 {
+            let now = length.min(buffer.len() as u64) as usize;
+            from.read_exact(&mut buffer[..now]).map_err(early)?;
+            target.write(offset, &buffer[..now])?;
+            offset += now as u64;
+            length -= now as u64;
+            meter.bytes(offset, target.bytes())?;
+        }
+    }
+}
