@@ -6,6 +6,7 @@ mod config;
 mod handlers;
 mod hash;
 mod machine;
+mod memory;
 #[cfg(feature = "pam")]
 mod pam;
 mod passwords;
@@ -86,6 +87,7 @@ async fn run(config: Config) -> Result<()> {
     let running = xapi_http::start(Arc::new(Api::new(xapi.clone(), handlers)), listeners).await?;
     announce(&config, &running, fresh.as_deref(), &identity);
     let collector = tokio::spawn(collect(xapi));
+    tokio::spawn(memory::keep_small());
     wait_for_signal().await?;
     collector.abort();
     running.stop().await;

@@ -21,7 +21,7 @@ fn number(variable: &str, default: u64) -> u64 {
 
 /// One life in so many is on volumes, which take long to lay out.
 fn fixed(seed: u64) -> bool {
-    seed % 10 == 9
+    seed % 25 == 9
 }
 
 fn with_seed(seed: u64, life: impl FnOnce(&mut World)) {
@@ -54,7 +54,7 @@ fn any_life_of_disks_reads_as_the_model_says() {
 #[test]
 fn any_life_survives_cuts_anywhere() {
     let first = number("XENNIX_DISK_SEED", 1);
-    let mut cuts = number("XENNIX_DISK_CUTS", 1200);
+    let mut cuts = number("XENNIX_DISK_CUTS", 800);
     let mut seed = first;
     while cuts > 0 {
         let mut rng = Rng(seed * 31 + 17);

@@ -3,7 +3,6 @@
 use std::{
     path::Path,
     process::{Command, Stdio},
-    time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
@@ -13,7 +12,7 @@ use crate::{
     client::{Client, Wire},
     measure::machines,
     report::{Goal, Original, Report},
-    sample::{Sample, ms, run},
+    sample::{Sample, run},
     server::{PASSWORD, Server},
     writes::describe,
 };
@@ -172,8 +171,5 @@ pub fn command_line(server: &Server, xe: &Path, place: &Path, report: &mut Repor
     let all = list(&["params=all"])?;
     let original = report.original(Original::XeListAll);
     report.row("xe vm-list params=all, whole process, p50 s", all.p50() / 1e3, Goal::half(original));
-    let begun = Instant::now();
-    Command::new(xe).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).status()?;
-    report.row("xe --version, ms", ms(begun.elapsed()), Goal::None);
     Ok(())
 }
