@@ -64,6 +64,7 @@ services
   "documentation.nixos.enable" = flag;
   "documentation.man.enable" = flag;
 }
+// at "nixos/modules/misc/nixpkgs.nix" { "nixpkgs.overlays" = t: t.listOf t.raw; }
 // at "nixos/modules/programs/command-not-found/command-not-found.nix" { "programs.command-not-found.enable" = flag; }
 // at "nixos/modules/security/pam.nix" { "security.pam.services.<name>.unixAuth" = t: t.nullOr t.bool; }
 // at "nixos/modules/services/databases/redis.nix" {

@@ -70,14 +70,15 @@ let
       size <= builtins.length parts && builtins.genList (builtins.elemAt parts) size == own
       && reaches (builtins.genList (i: builtins.elemAt parts (i + size)) (builtins.length parts - size)) case.golden.set.${stem})
     (attrNames case.golden.set);
-  readOnlyNames = [ "assertions" "warnings" "system.build" "systemd.package" "networking.hostName" ];
+  # Read, or set by the flake, or shown elsewhere in the golden files.
+  elsewhere = [ "assertions" "warnings" "system.build" "systemd.package" "networking.hostName" "nixpkgs.overlays" ];
 in
 {
   inherit golden;
   builds = mapAttrs (_: case: case.build) cases;
   options = { dom0 = map document dom0Options; guest = map document guestOptions; };
   uncovered = map (option: dotted option.loc) (unset (notReadOnly (dom0Options ++ guestOptions)));
-  unusedUpstream = filter (path: !(elem path readOnlyNames) && !(any (case: usedBy case path) (attrValues cases))) (attrNames upstream);
+  unusedUpstream = filter (path: !(elem path elsewhere) && !(any (case: usedBy case path) (attrValues cases))) (attrNames upstream);
   upstream = mapAttrs (_: one: { inherit (one) file; from = one.from or "nixpkgs"; type = (one.type lib.types).description; }) upstream;
   settings = builtins.filter (name: name != null) (map (option: if lib2 option.loc == [ "services" "xapi" ] && builtins.length option.loc == 4 && builtins.elemAt option.loc 2 == "settings" then builtins.elemAt option.loc 3 else null) dom0Options);
 }

@@ -1,0 +1,51 @@
+# The programs of this workspace, built once from its own Cargo.lock, each in an output of its own.
+{ pkgs }:
+let
+  inherit (pkgs) lib;
+  root = ../..;
+  # Output -> program and the crate it comes from.
+  programs = {
+    out = { crate = "xapi-server"; binary = "xapi"; at = "xapi-server"; };
+    xe = { crate = "xe-cli"; binary = "xe"; at = "xe-cli"; };
+    boot = { crate = "xennix-boot"; binary = "xennix-boot"; at = "nixos/boot"; };
+    reconcile = { crate = "xennix-manifest"; binary = "xennix-reconcile"; at = "nixos/reconcile"; };
+    infect = { crate = "infect"; binary = "infect"; at = "infect"; };
+  };
+  there = builtins.filter (name: builtins.pathExists (root + "/${programs.${name}.at}/Cargo.toml")) (builtins.attrNames programs);
+  others = builtins.filter (name: name != "out") there;
+  manifest = builtins.fromTOML (builtins.readFile (root + "/Cargo.toml"));
+  # Rust and what its programs embed; not the documents, the Nix code or what git ignores.
+  source = lib.cleanSourceWith {
+    src = root;
+    filter = path: _type:
+      let top = builtins.head (builtins.match "/?([^/]*).*" (lib.removePrefix (toString root) (toString path)));
+      in !(builtins.elem top [ "target" ".git" ".ci" "docs" "flake.nix" "flake.lock" "default.nix" "README.md" ]);
+  };
+  workspace = pkgs.rustPlatform.buildRustPackage {
+    pname = "xennix";
+    inherit (manifest.workspace.package) version;
+    src = source;
+    cargoLock.lockFile = root + "/Cargo.lock";
+    cargoBuildFlags = lib.concatMap (name: [ "--package" programs.${name}.crate ]) there;
+    buildFeatures = [ "xapi-server/pam" ];
+    buildInputs = [ pkgs.pam ];
+    nativeBuildInputs = [ pkgs.cmake pkgs.perl ];
+    # cmake is for a crate, not for us.
+    dontUseCmakeConfigure = true;
+    # The gate runs them; they fetch clients from the network.
+    doCheck = false;
+    outputs = [ "out" ] ++ others;
+    postInstall = ''
+      # Tools of the tests and benches stay behind.
+      find "$out/bin" -type f ${lib.concatMapStringsSep " " (name: "! -name ${programs.${name}.binary}") there} -delete
+    '' + lib.concatMapStringsSep "\n" (name: ''moveToOutput bin/${programs.${name}.binary} "''$${name}"'') others;
+    meta = {
+      description = "Xen toolstack, drop-in for XAPI";
+      license = [ lib.licenses.mit lib.licenses.asl20 ];
+      platforms = [ "x86_64-linux" ];
+      mainProgram = "xapi";
+    };
+  };
+  named = name: { name = if name == "out" then "xapi" else name; value = workspace.${name}; };
+in
+builtins.listToAttrs (map named there) // { inherit workspace; }
