@@ -55,6 +55,9 @@ pub struct Volume {
     pub snapshot_of: Option<String>,
     /// What the driver keeps with it.
     pub sm_config: Vec<(String, String)>,
+    /// Its changes are tracked, or for a snapshot: were tracked up to it.
+    #[serde(default)]
+    pub cbt_enabled: bool,
 }
 
 /// A volume to be made.
@@ -147,7 +150,32 @@ pub trait Storage: Send + Sync + 'static {
     async fn close_volume(&self, sr: &str, location: &str) -> Result<()>;
     /// Makes everything written durable.
     async fn flush(&self, sr: &str, location: &str) -> Result<()>;
+    /// From now on notes which blocks of a volume change; one that is tracked already stays as it is. A snapshot of
+    /// a tracked volume takes what was noted with it, and the volume begins anew.
+    async fn enable_cbt(&self, _: &str, _: &str) -> Result<()> {
+        Err(backend_failure(457, "Changed blocks cannot be tracked here", ""))
+    }
+    /// Forgets what was noted of a volume and notes no more. Its snapshots keep what they have.
+    async fn disable_cbt(&self, _: &str, _: &str) -> Result<()> {
+        Ok(())
+    }
+    /// Gives up the bytes of a snapshot; what was noted up to it stays, under the type `cbt_metadata`.
+    async fn destroy_data(&self, _: &str, _: &str) -> Result<()> {
+        Err(backend_failure(66, "Only tracked volumes have metadata of their own", ""))
+    }
+    /// Stretches that may differ between two volumes of one line, the later one last: offsets and lengths in whole
+    /// [`CBT_BLOCK`]s (the last may reach past the end), in order. Everything that changed is in there.
+    ///
+    /// # Errors
+    /// SR_BACKEND_FAILURE_460 when `to` does not follow from `from` or was not tracked all the way, 459 when the
+    /// volumes' sizes do not fit.
+    async fn changed_blocks(&self, _: &str, _: &str, _: &str) -> Result<Vec<(u64, u64)>> {
+        Err(backend_failure(460, "The changes between these volumes are not known", ""))
+    }
 }
+
+/// Bytes a block of change tracking stands for.
+pub const CBT_BLOCK: u64 = 64 << 10;
 
 /// SR_BACKEND_FAILURE_`number` with a text and a detail, as drivers report.
 pub fn backend_failure(number: u32, text: &str, detail: &str) -> Failure {

@@ -3,6 +3,7 @@
 //! It behaves like a small healthy machine, keeps its state in a directory across restarts, and fails
 //! where a test tells it to ([`Faults`]). Nothing of it is proof that real Xen does the same.
 
+mod changes;
 mod domains;
 mod faults;
 mod host;

@@ -6,7 +6,7 @@ use std::{
     io,
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -17,13 +17,19 @@ use nix::{
 use serde::{Deserialize, Serialize};
 use xapi_schema::{Failure, Result, errors};
 
-use super::{Faults, state::Kept};
+use super::{
+    Faults,
+    changes::{Link, Log},
+    state::Kept,
+};
 use crate::storage::{DataPath, NewVolume, Progress, SrConfig, SrStat, Storage, Volume, backend_failure};
 
 /// Driver types the simulated host offers.
 const KINDS: &[&str] = &["ext", "lvm", "lvmoiscsi", "lvmohba", "nfs", "smb", "file", "iso", "udev", "xfs"];
 /// Size of every simulated SR.
 const SIZE: i64 = 1 << 40;
+/// Ending of the files that say which blocks changed.
+const LOG: &str = ".cbtlog";
 /// Largest volume.
 const LARGEST: i64 = 2_190_433_320_960;
 
@@ -32,6 +38,9 @@ struct Repository {
     kind: String,
     attached: bool,
     volumes: BTreeMap<String, Volume>,
+    /// How the records of changes follow each other, by volume.
+    #[serde(default)]
+    logs: BTreeMap<String, Link>,
 }
 
 type Table = BTreeMap<String, Repository>;
@@ -40,12 +49,59 @@ pub struct Volumes {
     dir: PathBuf,
     table: Kept<Table>,
     faults: Arc<Faults>,
+    /// Held while records of changes are read and written again.
+    noting: Mutex<()>,
 }
 
 impl Volumes {
     pub fn open(dir: &Path, faults: Arc<Faults>) -> io::Result<Volumes> {
         let table = Kept::open(&dir.join("volumes.json"))?;
-        Ok(Volumes { dir: dir.join("sr"), table, faults })
+        let volumes = Volumes { dir: dir.join("sr"), table, faults, noting: Mutex::default() };
+        volumes.sweep()?;
+        Ok(volumes)
+    }
+
+    /// Removes files nobody knows: an earlier process was killed before it could write them into the table.
+    fn sweep(&self) -> io::Result<()> {
+        for (sr, known) in self.table.get() {
+            let entries = match fs::read_dir(self.dir.join(&sr)) {
+                Ok(entries) => entries,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                Err(e) => return Err(e),
+            };
+            for entry in entries {
+                let path = entry?.path();
+                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                let of = name.strip_suffix(LOG);
+                let wanted = match of {
+                    Some(of) => known.logs.contains_key(of),
+                    None => known.volumes.contains_key(name),
+                };
+                if !wanted {
+                    fs::remove_file(&path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The record of changes of a volume.
+    fn log(&self, sr: &str, location: &str) -> Log {
+        Log::at(self.dir.join(sr).join(format!("{location}{LOG}")))
+    }
+
+    /// Notes that bytes of a volume are about to change; nothing for one that is not tracked.
+    fn note(&self, sr: &str, location: &str, offset: u64, length: u64) -> Result<()> {
+        if !self.volume(sr, location)?.cbt_enabled {
+            return Ok(());
+        }
+        let log = self.log(sr, location);
+        let _noting = self.noting();
+        log.mark(offset, length).map_err(|e| trouble(log.path(), &e))
+    }
+
+    fn noting(&self) -> MutexGuard<'_, ()> {
+        self.noting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn path(&self, sr: &str, location: &str) -> PathBuf {
@@ -101,9 +157,59 @@ impl Volumes {
         })
         .await?;
         let snapshot_of = snapshot.then(|| location.to_string());
-        let twin = Volume { uuid: uuid.clone(), location: uuid, snapshot_of, ..source };
+        let tracked = snapshot && source.cbt_enabled;
+        let twin = Volume { uuid: uuid.clone(), location: uuid, snapshot_of, cbt_enabled: tracked, ..source };
         let twin = self.measured(sr, twin);
+        if tracked {
+            return self.keep_tracked(sr, location, twin);
+        }
         self.keep(sr, twin)
+    }
+
+    /// A snapshot takes what was noted of its origin with it. Killed in between, the origin keeps more than it needs.
+    fn keep_tracked(&self, sr: &str, origin: &str, snapshot: Volume) -> Result<Volume> {
+        let _noting = self.noting();
+        let (from, to) = (self.log(sr, origin), self.log(sr, &snapshot.location));
+        from.copy_to(&to).map_err(|e| trouble(to.path(), &e))?;
+        let kept = self.table.change(|table| {
+            let home = table.get_mut(sr).ok_or_else(|| errors::SR_NOT_ATTACHED.with([sr]))?;
+            let before = home.logs.get(origin).and_then(|link| link.parent.clone());
+            if let Some(link) = before.as_ref().and_then(|before| home.logs.get_mut(before)) {
+                link.child = Some(snapshot.location.clone());
+            }
+            let link = Link { parent: before, child: Some(origin.to_string()) };
+            home.logs.insert(snapshot.location.clone(), link);
+            home.logs
+                .insert(origin.to_string(), Link { parent: Some(snapshot.location.clone()), child: None });
+            home.volumes.insert(snapshot.location.clone(), snapshot.clone());
+            Ok(snapshot)
+        })?;
+        from.clear().map_err(|e| trouble(from.path(), &e))?;
+        Ok(kept)
+    }
+
+    /// Takes a record of changes out of its line; what it noted goes to the one after it.
+    fn unlink_log(&self, sr: &str, location: &str) -> Result<()> {
+        let _noting = self.noting();
+        let known = self.attached(sr)?;
+        let Some(link) = known.logs.get(location) else { return Ok(()) };
+        let own = self.log(sr, location);
+        if let Some(child) = &link.child {
+            let after = self.log(sr, child);
+            own.merge_into(&after).map_err(|e| trouble(after.path(), &e))?;
+        }
+        self.table.change(|table| {
+            let home = table.get_mut(sr).ok_or_else(|| errors::SR_NOT_ATTACHED.with([sr]))?;
+            let Some(link) = home.logs.remove(location) else { return Ok(()) };
+            if let Some(other) = link.child.as_ref().and_then(|child| home.logs.get_mut(child)) {
+                other.parent = link.parent.clone();
+            }
+            if let Some(other) = link.parent.as_ref().and_then(|parent| home.logs.get_mut(parent)) {
+                other.child = link.child.clone();
+            }
+            Ok(())
+        })?;
+        own.remove().map_err(|e| trouble(own.path(), &e))
     }
 }
 
@@ -266,6 +372,7 @@ impl Storage for Volumes {
             hidden: false,
             snapshot_of: None,
             sm_config: new.sm_config,
+            cbt_enabled: false,
         };
         self.keep(sr, volume)
     }
@@ -273,6 +380,7 @@ impl Storage for Volumes {
     async fn destroy_volume(&self, sr: &str, location: &str) -> Result<()> {
         self.faults.check("destroy_volume")?;
         self.volume(sr, location)?;
+        self.unlink_log(sr, location)?;
         self.table.change(|table| {
             if let Some(known) = table.get_mut(sr) {
                 known.volumes.remove(location);
@@ -304,6 +412,10 @@ impl Storage for Volumes {
         }
         let path = self.path(sr, location);
         let file = self.file(sr, location, true)?;
+        if volume.cbt_enabled {
+            let old = volume.virtual_size as u64;
+            self.note(sr, location, old, size as u64 - old)?;
+        }
         file.set_len(size as u64).map_err(|e| trouble(&path, &e))?;
         self.keep(sr, Volume { virtual_size: size, ..volume })
     }
@@ -312,6 +424,8 @@ impl Storage for Volumes {
         self.faults.check("revert_volume")?;
         let source = self.volume(sr, snapshot)?;
         let volume = self.volume(sr, location)?;
+        let larger = source.virtual_size.max(volume.virtual_size);
+        self.note(sr, location, 0, larger as u64)?;
         let (from, beside) = (self.path(sr, snapshot), self.path(sr, &format!("{location}.revert")));
         let to = self.path(sr, location);
         blocking(move || {
@@ -331,6 +445,7 @@ impl Storage for Volumes {
     async fn copy_volume(&self, from: (&str, &str), to: (&str, &str), progress: Progress) -> Result<()> {
         self.faults.check("copy_volume")?;
         let (source, target) = (self.file(from.0, from.1, false)?, self.file(to.0, to.1, true)?);
+        self.note(to.0, to.1, 0, self.volume(to.0, to.1)?.virtual_size as u64)?;
         let path = self.path(to.0, to.1);
         blocking(move || {
             // What the source has as a hole must be a hole in the target too.
@@ -372,9 +487,10 @@ impl Storage for Volumes {
         self.faults.check("write")?;
         let (file, path) = (self.file(sr, location, true)?, self.path(sr, location));
         let size = self.volume(sr, location)?.virtual_size as u64;
-        if offset + bytes.len() as u64 > size {
+        if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > size) {
             return Err(errors::VDI_TOO_SMALL.with([location.to_string(), size.to_string()]));
         }
+        self.note(sr, location, offset, bytes.len() as u64)?;
         blocking(move || file.write_all_at(&bytes, offset).map_err(|e| trouble(&path, &e))).await
     }
 
@@ -398,75 +514,68 @@ impl Storage for Volumes {
         let (file, path) = (self.file(sr, location, true)?, self.path(sr, location));
         blocking(move || file.sync_all().map_err(|e| trouble(&path, &e))).await
     }
+
+    async fn enable_cbt(&self, sr: &str, location: &str) -> Result<()> {
+        self.faults.check("enable_cbt")?;
+        let volume = self.volume(sr, location)?;
+        if volume.cbt_enabled {
+            return Ok(());
+        }
+        if volume.snapshot_of.is_some() {
+            return Err(backend_failure(66, "Invalid VDI type", location));
+        }
+        let log = self.log(sr, location);
+        log.create().map_err(|e| trouble(log.path(), &e))?;
+        self.table.change(|table| {
+            let home = table.get_mut(sr).ok_or_else(|| errors::SR_NOT_ATTACHED.with([sr]))?;
+            home.logs.insert(location.to_string(), Link::default());
+            home.volumes.insert(location.to_string(), Volume { cbt_enabled: true, ..volume });
+            Ok(())
+        })
+    }
+
+    async fn disable_cbt(&self, sr: &str, location: &str) -> Result<()> {
+        self.faults.check("disable_cbt")?;
+        let volume = self.volume(sr, location)?;
+        self.unlink_log(sr, location)?;
+        self.keep(sr, Volume { cbt_enabled: false, ..volume }).map(|_| ())
+    }
+
+    async fn destroy_data(&self, sr: &str, location: &str) -> Result<()> {
+        self.faults.check("destroy_data")?;
+        let volume = self.volume(sr, location)?;
+        if !volume.cbt_enabled || volume.snapshot_of.is_none() {
+            return Err(backend_failure(66, "Invalid VDI type", location));
+        }
+        self.keep(sr, Volume { kind: "cbt_metadata".into(), physical_utilisation: 0, ..volume })?;
+        let path = self.path(sr, location);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(trouble(&path, &e)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn changed_blocks(&self, sr: &str, from: &str, to: &str) -> Result<Vec<(u64, u64)>> {
+        self.faults.check("changed_blocks")?;
+        let unknown = || backend_failure(460, "Failed to calculate changed blocks for given VDIs", "");
+        let known = self.attached(sr)?;
+        let (first, last) = (self.volume(sr, from)?, self.volume(sr, to)?);
+        if from == to || !first.cbt_enabled || !last.cbt_enabled {
+            return Err(unknown());
+        }
+        if first.virtual_size > last.virtual_size {
+            return Err(backend_failure(459, "Changed block tracking metadata is inconsistent", ""));
+        }
+        let mut line = Vec::new();
+        let mut at = from.to_string();
+        while at != to {
+            at = known.logs.get(&at).and_then(|link| link.child.clone()).ok_or_else(unknown)?;
+            line.push(self.log(sr, &at));
+        }
+        let size = last.virtual_size as u64;
+        blocking(move || Log::union(&line, size).map_err(|e| trouble(Path::new("changes"), &e))).await
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config() -> SrConfig {
-        SrConfig { uuid: "s".into(), kind: "ext".into(), device_config: vec![], sm_config: vec![] }
-    }
-
-    fn new(size: i64) -> NewVolume {
-        let empty = String::new;
-        NewVolume {
-            uuid: None,
-            name: empty(),
-            description: empty(),
-            virtual_size: size,
-            kind: "user".into(),
-            sm_config: vec![],
-        }
-    }
-
-    #[tokio::test]
-    async fn a_snapshot_keeps_what_was_written_before_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let volumes = Volumes::open(dir.path(), Arc::default()).unwrap();
-        volumes.create(&config(), 0).await.unwrap();
-        volumes.attach(&config()).await.unwrap();
-        let disk = volumes.create_volume("s", new(8 << 20)).await.unwrap();
-        volumes.write("s", &disk.location, 4096, b"before".to_vec()).await.unwrap();
-        let snapshot = volumes.snapshot_volume("s", &disk.location).await.unwrap();
-        volumes.write("s", &disk.location, 4096, b"after!".to_vec()).await.unwrap();
-        assert_eq!(volumes.read("s", &snapshot.location, 4096, 6).await.unwrap(), b"before");
-        volumes.revert_volume("s", &disk.location, &snapshot.location).await.unwrap();
-        assert_eq!(volumes.read("s", &disk.location, 4096, 6).await.unwrap(), b"before");
-        assert!(snapshot.physical_utilisation < 1 << 20, "holes stay holes");
-        let again = Volumes::open(dir.path(), Arc::default()).unwrap();
-        assert_eq!(again.scan("s").await.unwrap().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn a_copy_leaves_nothing_of_what_was_there() {
-        let dir = tempfile::tempdir().unwrap();
-        let volumes = Volumes::open(dir.path(), Arc::default()).unwrap();
-        volumes.create(&config(), 0).await.unwrap();
-        volumes.attach(&config()).await.unwrap();
-        let from = volumes.create_volume("s", new(8 << 20)).await.unwrap().location;
-        let to = volumes.create_volume("s", new(16 << 20)).await.unwrap().location;
-        volumes.write("s", &from, 4 << 20, vec![1; 4096]).await.unwrap();
-        volumes.write("s", &to, 1 << 20, vec![2; 4096]).await.unwrap();
-        volumes.write("s", &to, 12 << 20, vec![2; 4096]).await.unwrap();
-        volumes.copy_volume(("s", &from), ("s", &to), Box::new(|_| true)).await.unwrap();
-        assert_eq!(volumes.extents("s", &to).await.unwrap(), [(4 << 20, 4096)]);
-        assert_eq!(volumes.read("s", &to, 1 << 20, 1).await.unwrap(), [0]);
-        assert_eq!(volumes.stat_volume("s", &to).await.unwrap().virtual_size, 16 << 20);
-    }
-
-    #[tokio::test]
-    async fn senseless_sizes_are_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let volumes = Volumes::open(dir.path(), Arc::default()).unwrap();
-        volumes.create(&config(), 0).await.unwrap();
-        assert_eq!(volumes.create_volume("s", new(1)).await.unwrap_err().code, "SR_NOT_ATTACHED");
-        volumes.attach(&config()).await.unwrap();
-        for size in [-5, i64::MAX] {
-            assert_eq!(
-                volumes.create_volume("s", new(size)).await.unwrap_err().code,
-                "SR_BACKEND_FAILURE_79"
-            );
-        }
-    }
-}
+mod tests;
