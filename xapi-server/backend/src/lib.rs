@@ -8,6 +8,7 @@
 pub mod host;
 pub mod hypervisor;
 pub mod network;
+pub mod program;
 pub mod sim;
 pub mod storage;
 
