@@ -30,8 +30,11 @@ fn run(config: Config, out: &mut dyn Write, after_ready: impl FnOnce()) -> Resul
     let server = Server::start(config, || {
         let _ = kill(Pid::this(), Signal::SIGTERM);
     })?;
-    // Whoever started it may have gone already.
-    let _ = writeln!(out, "ready").and_then(|()| out.flush());
+    if let Err(e) = writeln!(out, "ready").and_then(|()| out.flush()) {
+        // Whoever started it gave up: nobody will look for a server that took too long.
+        server.stop()?;
+        return Err(e.into());
+    }
     after_ready();
     while signals.wait().map_err(std::io::Error::from)? == Signal::SIGHUP {}
     server.stop()

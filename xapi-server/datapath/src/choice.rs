@@ -1,0 +1,154 @@
+//! Which ways to a disk this host has, and which one is taken. The rule is pure; looking at the host never loads a
+//! kernel module unless told to, and never opens a device.
+
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// A way from a disk server to a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A block device of the kernel's ublk driver, served by the disk server without a socket between.
+    Ublk,
+    /// A block device of the kernel's nbd client.
+    KernelNbd,
+    /// A socket that the emulator's own client opens.
+    Nbd,
+    /// The original stack's disk process, where somebody installed it.
+    Tapdisk,
+}
+
+impl Kind {
+    /// In the order they are tried.
+    pub const ALL: [Kind; 4] = [Kind::Ublk, Kind::KernelNbd, Kind::Nbd, Kind::Tapdisk];
+
+    /// Its name in settings and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Ublk => "ublk",
+            Kind::KernelNbd => "kernel-nbd",
+            Kind::Nbd => "nbd-socket",
+            Kind::Tapdisk => "tapdisk",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn of_name(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|k| k.name() == name)
+    }
+}
+
+/// What a host has: for each kind nothing, or why it can't be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    missing: [(Kind, Option<String>); 4],
+}
+
+impl Facts {
+    /// Facts for tests and for hosts that are described, not looked at.
+    pub fn of(missing: impl Fn(Kind) -> Option<String>) -> Facts {
+        Facts { missing: Kind::ALL.map(|k| (k, missing(k))) }
+    }
+
+    /// Looks at this host. `program` is the disk server; `sys` is `/sys`, `dev` is `/dev`.
+    pub fn look(program: &Path, sys: &Path, dev: &Path) -> Facts {
+        Facts::of(|kind| match kind {
+            _ if !program.is_file() && kind != Kind::Tapdisk => {
+                Some(format!("{} is missing", program.display()))
+            }
+            Kind::Ublk => (!dev.join("ublk-control").exists())
+                .then(|| "the kernel module ublk_drv is not loaded".into()),
+            Kind::KernelNbd => {
+                (!sys.join("module/nbd").exists()).then(|| "the kernel module nbd is not loaded".into())
+            }
+            Kind::Nbd => None,
+            Kind::Tapdisk => find("tap-ctl").is_none().then(|| "tap-ctl is not installed".into()),
+        })
+    }
+
+    /// The same host for a program that knows only some of the kinds.
+    #[must_use]
+    pub fn only(mut self, known: &[Kind]) -> Facts {
+        for (kind, why) in &mut self.missing {
+            if !known.contains(kind) {
+                why.get_or_insert_with(|| "not offered by this version".into());
+            }
+        }
+        self
+    }
+
+    /// Why a kind can't be used; nothing when it can.
+    pub fn missing(&self, kind: Kind) -> Option<&str> {
+        self.missing.iter().find(|(k, _)| *k == kind).and_then(|(_, why)| why.as_deref())
+    }
+
+    /// The kind to use: `wanted`, else the first that can be.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn choose(&self, wanted: Option<Kind>) -> Result<Kind, String> {
+        if let Some(kind) = wanted {
+            return match self.missing(kind) {
+                Some(why) => Err(format!("{} is asked for, but {why}", kind.name())),
+                None => Ok(kind),
+            };
+        }
+        let usable = self.missing.iter().find(|(_, why)| why.is_none());
+        usable.map(|(kind, _)| *kind).ok_or_else(|| self.tell())
+    }
+
+    /// Every kind and how it is, for the log.
+    pub fn tell(&self) -> String {
+        let each = self.missing.iter().map(|(kind, why)| match why {
+            None => format!("{}: usable", kind.name()),
+            Some(why) => format!("{}: {why}", kind.name()),
+        });
+        each.collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// A program on the search path.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|d| d.join(program)).find(|p| p.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_usable_kind_is_taken_and_a_wanted_one_is_not_replaced() {
+        let only =
+            |have: &'static [Kind]| Facts::of(move |k| (!have.contains(&k)).then(|| "gone".to_owned()));
+        assert_eq!(only(&Kind::ALL).choose(None), Ok(Kind::Ublk));
+        assert_eq!(only(&[Kind::Nbd, Kind::KernelNbd]).choose(None), Ok(Kind::KernelNbd));
+        assert_eq!(only(&[Kind::Nbd]).choose(Some(Kind::Nbd)), Ok(Kind::Nbd));
+        let refused = only(&[Kind::Nbd]).choose(Some(Kind::Ublk)).expect_err("not there");
+        assert!(refused.contains("ublk") && refused.contains("gone"));
+        assert!(only(&[]).choose(None).expect_err("none").contains("kernel-nbd: gone"));
+    }
+
+    #[test]
+    fn a_bare_host_is_looked_at_without_surprises() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let program = dir.path().join("xennix-disk");
+        let facts = Facts::look(&program, dir.path(), dir.path());
+        assert!(facts.missing(Kind::Nbd).expect("no program").contains("missing"));
+        std::fs::write(&program, "").expect("write");
+        let facts = Facts::look(&program, dir.path(), dir.path());
+        assert_eq!((facts.missing(Kind::Nbd), facts.choose(None)), (None, Ok(Kind::Nbd)));
+        std::fs::create_dir_all(dir.path().join("module/nbd")).expect("mkdir");
+        assert_eq!(Facts::look(&program, dir.path(), dir.path()).choose(None), Ok(Kind::KernelNbd));
+        std::fs::write(dir.path().join("ublk-control"), "").expect("write");
+        assert_eq!(Facts::look(&program, dir.path(), dir.path()).choose(None), Ok(Kind::Ublk));
+    }
+
+    #[test]
+    fn names_are_read_back() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::of_name(kind.name()), Some(kind));
+        }
+        assert_eq!(Kind::of_name("qemu"), None);
+    }
+}

@@ -1,0 +1,159 @@
+//! A place for disks, and what the tests ask of processes.
+#![allow(dead_code)] // Each test binary uses its own part.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use xapi_datapath::{DataPaths, Kind, Settings, Spec};
+use xennix_disk::chain::{Chain, Format};
+use xennix_disk::nbd::state::{State, start_ticks};
+use xennix_disk::source::Source;
+use xennix_disk::vhd::create::{NewImage, Room, create};
+use xennix_disk::vhd::snapshot::{Child, Snapshot, snapshot};
+use xennix_disk::volumes::Directory;
+
+pub const SIZE: u64 = 7 << 20;
+
+/// Waits until something is so; the deadline is for machines that have a lot to do.
+pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(120);
+    while !so() {
+        assert!(Instant::now() < end, "{what} never came");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The disk server beside the tests, built where it is not.
+pub fn program() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT
+        .get_or_init(|| {
+            let exe = std::env::current_exe().expect("own path");
+            let program = exe.parent().and_then(Path::parent).expect("target").join("xennix-disk");
+            let built = Command::new(env!("CARGO"))
+                .args(["build", "--quiet", "--package", "xennix-disk", "--bin", "xennix-disk"])
+                .status()
+                .expect("cargo");
+            assert!(built.success() && program.is_file(), "{} is not built", program.display());
+            program
+        })
+        .clone()
+}
+
+/// A directory of images and one of running servers; servers that are left end with it.
+pub struct Place {
+    dir: tempfile::TempDir,
+    run: &'static str,
+}
+
+impl Place {
+    pub fn new() -> Place {
+        Place::with_run("r")
+    }
+
+    pub fn with_run(run: &'static str) -> Place {
+        let dir = tempfile::tempdir().expect("tempdir");
+        std::fs::create_dir(dir.path().join("sr")).expect("mkdir");
+        Place { dir, run }
+    }
+
+    pub fn sr(&self) -> PathBuf {
+        self.dir.path().join("sr")
+    }
+
+    pub fn run(&self) -> PathBuf {
+        self.dir.path().join(self.run)
+    }
+
+    pub fn settings(&self) -> Settings {
+        let mut settings = Settings::new(self.run());
+        settings.program = program();
+        settings.kind = Some(Kind::Nbd);
+        settings
+    }
+
+    pub fn paths(&self) -> DataPaths {
+        DataPaths::start(self.settings()).expect("start")
+    }
+
+    pub fn state(&self, id: &str) -> Option<State> {
+        State::load(&self.run().join(id).join("state")).ok()
+    }
+
+    pub fn pid(&self, id: &str) -> u32 {
+        self.state(id).expect("state").pid
+    }
+
+    pub fn runs(&self, pid: u32) -> bool {
+        start_ticks(pid).is_some()
+    }
+
+    /// kill -9, and waits until it is gone.
+    pub fn kill(&self, pid: u32) {
+        kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).expect("kill");
+        eventually("its end", || !self.runs(pid));
+    }
+
+    /// What is left in the runtime directory.
+    pub fn leftovers(&self) -> Vec<PathBuf> {
+        std::fs::read_dir(self.run()).expect("run").map(|e| e.expect("entry").path()).collect()
+    }
+
+    pub fn volumes(&self) -> Directory {
+        Directory::new(self.sr())
+    }
+
+    /// What a guest would read.
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        let format = Format::of_name(name).expect("format");
+        let chain = Chain::open(&self.volumes(), name, format).expect("chain");
+        let mut out = vec![0; chain.size() as usize];
+        chain.read_at(0, &mut out).expect("read");
+        out
+    }
+
+    /// What the program says about all images.
+    pub fn check(&self) -> String {
+        let out = Command::new(program()).arg("check").arg(self.sr()).output().expect("run");
+        String::from_utf8(out.stdout).expect("UTF-8")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for entry in std::fs::read_dir(self.run()).into_iter().flatten().flatten() {
+            if let Ok(state) = State::load(&entry.path().join("state"))
+                && state.is_alive()
+            {
+                let _ = kill(Pid::from_raw(state.pid.cast_signed()), Signal::SIGKILL);
+            }
+        }
+    }
+}
+
+/// An empty VHD; its id is its name without the ending.
+pub fn new_vhd(place: &Place, name: &str) -> Spec {
+    create(&place.volumes(), name, &NewImage::new(SIZE, None), Room::File).expect("create");
+    Spec::new(name.trim_end_matches(".vhd"), place.sr().join(name)).expect("spec")
+}
+
+/// A snapshot of a leaf.
+pub fn take(place: &Place, leaf: &str, base: &str, snap: &str) {
+    let s = Snapshot {
+        leaf: leaf.into(),
+        format: Format::Vhd,
+        base: base.into(),
+        leaf_after: leaf.into(),
+        room: Room::File,
+        children: vec![Child { name: snap.into(), room: Room::File }],
+    };
+    snapshot(&place.volumes(), &s).expect("snapshot");
+}
+
+/// Sectors filled with a tag.
+pub fn pattern(tag: u64, sectors: u64) -> Vec<u8> {
+    (0..sectors).flat_map(|s| (tag << 20 | s).to_le_bytes().repeat(64)).collect()
+}
