@@ -31,6 +31,12 @@ pub struct Disk {
     pub writable: bool,
     /// A CD drive.
     pub cd: bool,
+    /// uuid of the VDI, by which guests know the disk again; empty for an empty drive.
+    #[serde(default)]
+    pub vdi: String,
+    /// Type of the SR it is in.
+    #[serde(default)]
+    pub storage_type: String,
 }
 
 /// A network card of a domain.
@@ -44,6 +50,53 @@ pub struct Nic {
     pub bridge: String,
     /// Bytes.
     pub mtu: i64,
+    /// Kbit/s it may send, if there is a limit.
+    #[serde(default)]
+    pub rate: Option<i64>,
+}
+
+/// What a guest starts from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Boot {
+    /// `VM.HVM_boot_params`: firmware and order.
+    pub params: Vec<(String, String)>,
+    /// `VM.NVRAM`.
+    pub nvram: Vec<(String, String)>,
+    /// `VM.PV_kernel`.
+    pub kernel: String,
+    /// `VM.PV_ramdisk`.
+    pub ramdisk: String,
+    /// `VM.PV_args`.
+    pub args: String,
+    /// `VM.PV_bootloader`.
+    pub loader: String,
+    /// `VM.PV_bootloader_args`.
+    pub loader_args: String,
+    /// `VM.PV_legacy_args`.
+    pub legacy_args: String,
+}
+
+/// What else a VM's record says about its machine.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Details {
+    /// What it starts from.
+    pub boot: Boot,
+    /// Bytes the balloon may shrink it to.
+    pub memory_min: i64,
+    /// `VM.HVM_shadow_multiplier`.
+    pub shadow_multiplier: f64,
+    /// `VM.VCPUs_params`: weight, cap, mask.
+    pub vcpus_params: Vec<(String, String)>,
+    /// `VM.bios_strings`.
+    pub bios_strings: Vec<(String, String)>,
+    /// `VM.generation_id`.
+    pub generation_id: String,
+    /// `VM.has_vendor_device`.
+    pub vendor_device: bool,
+    /// `VM.other_config`.
+    pub other_config: Vec<(String, String)>,
+    /// There is a virtual TPM.
+    pub vtpm: bool,
 }
 
 /// Everything needed to build a domain.
@@ -71,6 +124,9 @@ pub struct DomainSpec {
     pub platform: Vec<(String, String)>,
     /// Entries for the guest to read.
     pub xenstore_data: Vec<(String, String)>,
+    /// The rest of the record.
+    #[serde(default)]
+    pub details: Details,
 }
 
 /// What a new domain is like.
@@ -175,6 +231,26 @@ pub enum Reply {
     TimedOut,
 }
 
+/// A way to see a domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConsoleKind {
+    /// Pictures, keyboard and mouse: RFB.
+    Graphical,
+    /// Text: what a terminal would show.
+    Text,
+}
+
+/// Where a console is reached on this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConsolePlace {
+    /// A server that speaks RFB on a local port.
+    Tcp(std::net::SocketAddr),
+    /// A server that speaks RFB on a local socket.
+    Socket(std::path::PathBuf),
+    /// A terminal.
+    Terminal(std::path::PathBuf),
+}
+
 /// Domains and their devices.
 #[async_trait]
 pub trait Hypervisor: Send + Sync + 'static {
@@ -210,6 +286,40 @@ pub trait Hypervisor: Send + Sync + 'static {
     async fn set_xenstore_data(&self, uuid: &str, data: Vec<(String, String)>) -> Result<()>;
     /// What the agent says; `None` while nothing is known.
     async fn agent(&self, uuid: &str) -> Result<Option<AgentData>>;
+    /// Ends a domain that shall be built again at once. A toolstack that dies in between finds its uuid in
+    /// [`Hypervisor::to_be_rebuilt`].
+    async fn destroy_to_rebuild(&self, uuid: &str) -> Result<()> {
+        self.destroy(uuid).await
+    }
+    /// Domains that were ended to be built again and were not.
+    async fn to_be_rebuilt(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+    /// How a domain that still occupies its place ended, if it did.
+    async fn ended(&self, uuid: &str) -> Result<Option<Happened>> {
+        let _ = uuid;
+        Ok(None)
+    }
+    /// Writes the memory of a crashed domain to a file for later study.
+    async fn dump_core(&self, uuid: &str) -> Result<()> {
+        let _ = uuid;
+        Err(xapi_schema::Failure::not_implemented("dump_core"))
+    }
+    /// Weight and cap of a running domain's processors.
+    async fn set_schedule(&self, uuid: &str, weight: Option<i64>, cap: Option<i64>) -> Result<()> {
+        let _ = (uuid, weight, cap);
+        Ok(())
+    }
+    /// Called once storage is attached after a start of the toolstack: what running domains use is opened
+    /// again, what nobody uses is let go of.
+    async fn settle(&self) -> Result<()> {
+        Ok(())
+    }
+    /// Where a console of a domain is served; `None` when it has no such console.
+    async fn console(&self, uuid: &str, kind: ConsoleKind) -> Result<Option<ConsolePlace>> {
+        let _ = (uuid, kind);
+        Ok(None)
+    }
     /// All domains but the control domain.
     async fn domains(&self) -> Result<Vec<Domain>>;
     /// What happens from now on.

@@ -308,6 +308,7 @@ mod tests {
             nics: vec![],
             platform: vec![],
             xenstore_data: vec![],
+            details: Default::default(),
         }
     }
 

@@ -138,7 +138,14 @@ pub fn nic(read: &impl Read, this: &Ref<Vif>) -> Result<Nic> {
         mac: record.get(vif::MAC),
         bridge: read.get(&record.get(vif::network), network::bridge)?,
         mtu: record.get(vif::MTU),
+        rate: rate(&record.get(vif::qos_algorithm_type), &record.get(vif::qos_algorithm_params)),
     })
+}
+
+/// Kbit/s a card may send; no positive number is no limit.
+fn rate(algorithm: &str, params: &Map<String, String>) -> Option<i64> {
+    let kbps = params.get("kbps").and_then(|text| text.trim().parse().ok())?;
+    (algorithm == "ratelimit" && kbps > 0).then_some(kbps)
 }
 
 fn owner_uuid(read: &impl Read, this: &Ref<Vif>) -> Result<String> {

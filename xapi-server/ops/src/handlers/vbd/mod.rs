@@ -146,7 +146,14 @@ pub fn disk(read: &impl Read, this: &Ref<Vbd>) -> Result<Disk> {
         }
         _ => None,
     };
+    let of_volume = |image: &Ref<Vdi>| -> Result<(String, String)> {
+        Ok((read.get(image, vdi::uuid)?, read.get(&read.get(image, vdi::SR)?, sr::r#type)?))
+    };
+    let (vdi, storage_type) =
+        if volume.is_some() { of_volume(&record.get(vbd::VDI))? } else { Default::default() };
     Ok(Disk {
+        vdi,
+        storage_type,
         position: number(&record.get(vbd::userdevice)).unwrap_or(0),
         volume,
         writable: record.get(vbd::mode) == VbdMode::Rw,

@@ -1,8 +1,8 @@
 //! A VM's record as the description of a domain. Pure.
 
-use xapi_backend::hypervisor::{DomainKind, DomainSpec};
+use xapi_backend::hypervisor::{Boot, Details, DomainKind, DomainSpec};
 use xapi_schema::{
-    Ref, Result,
+    Record, Ref, Result,
     classes::{DomainType, Vbd, Vif, Vm, vbd, vm},
 };
 use xapi_store::Read;
@@ -44,5 +44,29 @@ pub fn spec(read: &impl Read, this: &Ref<Vm>) -> Result<DomainSpec> {
         nics: cards.iter().map(|nic| card::nic(read, nic)).collect::<Result<_>>()?,
         platform: pairs(record.get(vm::platform)),
         xenstore_data: pairs(record.get(vm::xenstore_data)),
+        details: details(record),
     })
+}
+
+fn details(record: &Record) -> Details {
+    Details {
+        boot: Boot {
+            params: pairs(record.get(vm::HVM_boot_params)),
+            nvram: pairs(record.get(vm::NVRAM)),
+            kernel: record.get(vm::PV_kernel),
+            ramdisk: record.get(vm::PV_ramdisk),
+            args: record.get(vm::PV_args),
+            loader: record.get(vm::PV_bootloader),
+            loader_args: record.get(vm::PV_bootloader_args),
+            legacy_args: record.get(vm::PV_legacy_args),
+        },
+        memory_min: record.get(vm::memory_dynamic_min),
+        shadow_multiplier: record.get(vm::HVM_shadow_multiplier),
+        vcpus_params: pairs(record.get(vm::VCPUs_params)),
+        bios_strings: pairs(record.get(vm::bios_strings)),
+        generation_id: record.get(vm::generation_id),
+        vendor_device: record.get(vm::has_vendor_device),
+        other_config: pairs(record.get(vm::other_config)),
+        vtpm: !record.get(vm::VTPMs).is_empty(),
+    }
 }
