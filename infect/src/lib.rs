@@ -1,0 +1,11 @@
+//! What `infect` does: an XCP-ng host read whole, judged honestly, its pool carried over field by field.
+//!
+//! It reads nothing but what it is given, and never writes under what it examines.
+
+pub mod cli;
+pub mod error;
+pub mod progress;
+pub mod report;
+
+pub use error::{At, Error, Result};
+pub use report::{Finding, Report, Severity};
