@@ -1,6 +1,8 @@
 //! qcow2 images through the `imago` crate, with their backing files found by our own rules: only in the same
 //! directory, only raw or qcow2, never another file because the image says so.
 
+pub mod audit;
+
 use crate::chain::Format;
 use crate::error::{Error, Result};
 use crate::file::{Access, BlockFile, OsFile};
@@ -28,13 +30,15 @@ impl Qcow2Disk {
     ///
     /// # Errors
     /// [`Error::Chain`] for backing files that are missing, not qcow2 or raw, or too many; [`Error::Refused`] when
-    /// it is open for writing elsewhere on this host; else what the file says.
+    /// it is open for writing elsewhere on this host; for writing also as [`audit::check_writable`]; else what the
+    /// file says.
     pub fn open(dir: &Path, name: &str, writable: bool) -> Result<Qcow2Disk> {
         let claimed = if writable {
             let file = OsFile::open(&dir.join(plain_name(name)?), Access::Read, false)?;
             if !file.claim()? {
                 return Err(Error::Refused(format!("{name:?} is open for writing elsewhere")));
             }
+            audit::check_writable(&file, name)?;
             Some(file)
         } else {
             None

@@ -14,7 +14,7 @@ use crate::vhd::sizing::VOLUME_META_SIZE;
 use crate::vhd::snapshot::{Child, Snapshot, snapshot as take};
 use crate::vhd::writer::Writer;
 use crate::volumes::{Directory, Volumes};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -51,19 +51,46 @@ pub(super) fn convert(
     if std::fs::metadata(target).is_ok_and(|m| m.file_type().is_block_device()) {
         return onto_device(source, OsFile::open(target, Access::Write, true)?, format, parent);
     }
-    let file = OpenOptions::new().write(true).create_new(true).open(target)?;
+    if target.try_exists()? {
+        return Err(std::io::Error::from(std::io::ErrorKind::AlreadyExists).into());
+    }
+    // Half an image must not look like one, whatever ends this process.
+    let mut part = target.as_os_str().to_owned();
+    part.push(".part");
+    let part = Path::new(&part);
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(part)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            return Err(Error::Refused(format!("{} is being written already", part.display())));
+        }
+        Err(TryLockError::Error(e)) if e.kind() != std::io::ErrorKind::Unsupported => return Err(e.into()),
+        _ => file.set_len(0)?,
+    }
     let done = match format {
-        Format::Raw => OsFile::open(target, Access::Write, false)
+        Format::Raw => OsFile::open(part, Access::Write, false)
             .map_err(Error::from)
             .and_then(|f| RawTarget::new(Arc::new(f), source.size()))
             .and_then(|mut t| copy(source, &mut t, true, &mut |_| Ok(()))),
         _ => into_file(source, format, parent, &file),
     };
+    let done = done.and_then(|()| put_in_place(part, target));
     if done.is_err() {
-        // Half an image must not look like one.
-        std::fs::remove_file(target)?;
+        std::fs::remove_file(part)?;
     }
     done
+}
+
+/// Gives a complete image its name, durably, and never replaces another.
+fn put_in_place(part: &Path, target: &Path) -> Result<()> {
+    match std::fs::hard_link(part, target) {
+        Ok(()) => std::fs::remove_file(part)?,
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Err(e.into()),
+        // A file system without links.
+        Err(_) if !target.try_exists()? => std::fs::rename(part, target)?,
+        Err(e) => return Err(e.into()),
+    }
+    let (dir, _) = Directory::of(target)?;
+    dir.sync()
 }
 
 fn into_file(source: &dyn Source, format: Format, parent: Option<ParentRef>, file: &File) -> Result<()> {
