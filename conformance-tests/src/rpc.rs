@@ -37,11 +37,38 @@ impl Client {
     /// # Errors
     /// A refusal or a broken connection, as text.
     pub fn log_in(server: &Server, user: &str, password: &str) -> Result<Client, String> {
-        let mut connection = Connection::new(server.http());
+        match Client::try_log_in(server, user, password)? {
+            Ok(client) => Ok(client),
+            Err(failure) => Err(format!("{user} can't log in: {failure:?}")),
+        }
+    }
+
+    /// Logs in, or says how that was refused.
+    ///
+    /// # Errors
+    /// A broken connection, as text.
+    pub fn try_log_in(
+        server: &Server,
+        user: &str,
+        password: &str,
+    ) -> Result<Result<Client, Failure>, String> {
         let params = json!([user, password, "2.20", "conformance"]);
-        match send(&mut connection, "session.login_with_password", params)? {
-            Ok(Value::String(session)) => Ok(Client { connection, session }),
-            other => Err(format!("{user} can't log in: {other:?}")),
+        Client::open(Connection::new(server.http()), "session.login_with_password", params)
+    }
+
+    /// Opens a session with one of the logins.
+    ///
+    /// # Errors
+    /// A broken connection, as text.
+    pub fn open(
+        mut connection: Connection,
+        method: &str,
+        params: Value,
+    ) -> Result<Result<Client, Failure>, String> {
+        match send(&mut connection, method, params)? {
+            Ok(Value::String(session)) => Ok(Ok(Client { connection, session })),
+            Ok(other) => Err(format!("{method}: {other}")),
+            Err(failure) => Ok(Err(failure)),
         }
     }
 

@@ -40,6 +40,7 @@ pub struct Server {
     child: Child,
     http: SocketAddr,
     https: Option<SocketAddr>,
+    options: Options,
     dir: tempfile::TempDir,
 }
 
@@ -49,39 +50,26 @@ impl Server {
     /// # Errors
     /// What the daemon wrote before it ended, or what kept it from starting.
     pub fn start(options: &Options) -> Result<Server, String> {
-        let binary = binary()?;
         let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
         let state = dir.path().join("state");
         std::fs::create_dir(&state).map_err(|e| e.to_string())?;
-        let password = dir.path().join("password");
-        std::fs::write(&password, ROOT_PASSWORD).map_err(|e| e.to_string())?;
+        std::fs::write(dir.path().join("password"), ROOT_PASSWORD).map_err(|e| e.to_string())?;
         for (name, content) in &options.files {
             std::fs::write(state.join(name), content).map_err(|e| format!("{name}: {e}"))?;
         }
-        let mut command = Command::new(&binary);
-        command
-            .arg("--state-dir")
-            .arg(&state)
-            .args(["--http", "127.0.0.1:0"])
-            .args(["--https", if options.tls { "127.0.0.1:0" } else { "none" }])
-            .args(["--backend", "sim"])
-            .arg("--root-password-file")
-            .arg(&password)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        if let Some(file) = &options.first_boot {
-            command.arg("--first-boot").arg(file);
-        }
-        let mut child = command.spawn().map_err(|e| format!("{}: {e}", binary.display()))?;
-        match listening(&mut child, options.tls) {
-            Ok((http, https)) => Ok(Server { child, http, https, dir }),
-            Err(why) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(why)
-            }
-        }
+        let (child, http, https) = spawn(dir.path(), options)?;
+        Ok(Server { child, http, https, options: options.clone(), dir })
+    }
+
+    /// Kills it as a power cut would, and starts it again on what it left on the disk.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn restart(&mut self) -> Result<(), String> {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        (self.child, self.http, self.https) = spawn(self.dir.path(), &self.options)?;
+        Ok(())
     }
 
     /// Number of its process.
@@ -104,6 +92,11 @@ impl Server {
         format!("http://{}", self.http)
     }
 
+    /// Its local socket.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("state/xapi.sock")
+    }
+
     /// A directory that goes away with the server; its state is in `state`.
     pub fn dir(&self) -> &Path {
         self.dir.path()
@@ -114,6 +107,42 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+type Started = (Child, SocketAddr, Option<SocketAddr>);
+
+/// Starts the daemon on what is in a directory.
+fn spawn(dir: &Path, options: &Options) -> Result<Started, String> {
+    let binary = binary()?;
+    let mut command = Command::new(&binary);
+    command
+        .arg("--state-dir")
+        .arg(dir.join("state"))
+        .args(["--http", "127.0.0.1:0"])
+        .args(["--https", if options.tls { "127.0.0.1:0" } else { "none" }])
+        .args(["--backend", "sim"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    // A password that was changed meanwhile stays what it is.
+    if !dir.join("started").exists() {
+        command.arg("--root-password-file").arg(dir.join("password"));
+    }
+    if let Some(file) = &options.first_boot {
+        command.arg("--first-boot").arg(file);
+    }
+    let mut child = command.spawn().map_err(|e| format!("{}: {e}", binary.display()))?;
+    match listening(&mut child, options.tls) {
+        Ok((http, https)) => {
+            std::fs::write(dir.join("started"), "").map_err(|e| e.to_string())?;
+            Ok((child, http, https))
+        }
+        Err(why) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(why)
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -21,16 +23,54 @@ pub struct Answer {
 }
 
 /// A connection that is used again for each request, and made anew when the server closed it.
-#[derive(Debug)]
 pub struct Connection {
-    address: SocketAddr,
-    open: Option<BufReader<TcpStream>>,
+    address: Address,
+    open: Option<BufReader<Box<dyn Stream>>>,
+}
+
+/// Where to connect to.
+#[derive(Debug, Clone)]
+enum Address {
+    Network(SocketAddr),
+    Local(PathBuf),
+}
+
+/// Bytes in both directions.
+trait Stream: Read + Write + Send {}
+impl<T: Read + Write + Send> Stream for T {}
+
+impl Address {
+    fn connect(&self) -> Result<Box<dyn Stream>, String> {
+        match self {
+            Address::Network(address) => {
+                let stream = TcpStream::connect(address).map_err(|e| format!("connect: {e}"))?;
+                stream.set_read_timeout(Some(LIMIT)).map_err(|e| e.to_string())?;
+                Ok(Box::new(stream))
+            }
+            Address::Local(path) => {
+                let stream = UnixStream::connect(path).map_err(|e| format!("connect: {e}"))?;
+                stream.set_read_timeout(Some(LIMIT)).map_err(|e| e.to_string())?;
+                Ok(Box::new(stream))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Connection {
     /// Opens nothing yet.
     pub fn new(address: SocketAddr) -> Connection {
-        Connection { address, open: None }
+        Connection { address: Address::Network(address), open: None }
+    }
+
+    /// As [`Connection::new`], to a local socket.
+    pub fn local(path: &Path) -> Connection {
+        Connection { address: Address::Local(path.to_path_buf()), open: None }
     }
 
     /// Sends a body and reads the answer.
@@ -52,9 +92,7 @@ impl Connection {
 
     fn exchange(&mut self, request: &str) -> Result<Answer, String> {
         if self.open.is_none() {
-            let stream = TcpStream::connect(self.address).map_err(|e| format!("connect: {e}"))?;
-            stream.set_read_timeout(Some(LIMIT)).map_err(|e| e.to_string())?;
-            self.open = Some(BufReader::new(stream));
+            self.open = Some(BufReader::new(self.address.connect()?));
         }
         let stream = self.open.as_mut().ok_or("no connection")?;
         stream.get_mut().write_all(request.as_bytes()).map_err(|e| format!("send: {e}"))?;

@@ -38,6 +38,9 @@ fn server() -> Server {
         Options { files: vec![("users.json".into(), Value::Object(users).to_string())], ..Options::golden() };
     let server = Server::start(&options).expect("the daemon starts");
     let mut root = Client::root(&server).expect("root logs in");
+    let pool = root.expect("pool.get_all", &[]).expect("a pool")[0].clone();
+    let joined = [pool, json!({}), json!("here"), json!("file")];
+    root.expect("pool.enable_external_auth", &joined).expect("the directory is joined");
     for role in ROLES {
         let subject = json!({ "subject_identifier": role, "other_config": {} });
         let subject = root.expect("subject.create", &[subject]).expect("a subject");

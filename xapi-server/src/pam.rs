@@ -108,8 +108,12 @@ impl PasswordCheck for Pam {
         }
         Box::pin(async move {
             self.transaction(user, password, Wish::Check).await?;
-            Ok(Grant { superuser: true, sid: String::new(), identifiers: vec![] })
+            Ok(Grant { superuser: true, sid: String::new(), groups: vec![] })
         })
+    }
+
+    fn directory(&self) -> Option<&dyn xapi_ops::session::Directory> {
+        self.file.directory()
     }
 
     fn change<'a>(&'a self, user: &'a str, old: Option<&'a str>, new: &'a str) -> Answer<'a, ()> {

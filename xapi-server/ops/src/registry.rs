@@ -208,7 +208,8 @@ impl Registry {
     /// Methods that need code and have none, in schema order. Removed methods need none.
     pub fn unimplemented(&self) -> Vec<&'static str> {
         let needs_code = schema().messages().iter().filter(|m| {
-            m.custom_code && m.lifecycle.state() != xapi_schema::State::Removed && !crate::auto::answers(m)
+            let elsewhere = crate::auto::answers(m) || crate::session::methods::opens(m);
+            m.custom_code && m.lifecycle.state() != xapi_schema::State::Removed && !elsewhere
         });
         needs_code.filter(|m| !self.handlers.contains_key(&m.name)).map(|m| m.name.as_str()).collect()
     }

@@ -1,5 +1,6 @@
 //! The functions behind hand-written methods, one file or folder per class.
 
+mod auth;
 mod blob;
 mod console;
 pub mod host;
@@ -29,6 +30,7 @@ pub fn register(on: &mut Registry) {
     task::register(on);
     event::register(on);
     message::register(on);
+    auth::register(on);
     role::register(on);
     blob::register(on);
     console::register(on);

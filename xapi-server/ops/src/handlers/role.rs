@@ -1,7 +1,7 @@
 //! `role` and `subject`: the fixed table of roles, and who holds which.
 
 use xapi_schema::{
-    ClassId, Ref, Result, Role as RoleName, Value,
+    ApiType, ClassId, Ref, Result, Role as RoleName, Value,
     classes::{Role, Subject, role, subject},
     errors, schema,
 };
@@ -56,6 +56,11 @@ fn holders(permission: &str) -> Result<Vec<Ref<Role>>> {
 async fn create_subject(cx: Cx, members: Value) -> Result<Ref<Subject>> {
     let identifier =
         members.get("subject_identifier").and_then(Value::as_str).unwrap_or_default().to_string();
+    // Where there is a directory, it knows better than the caller.
+    let members = match super::auth::information(&cx, &identifier) {
+        Some(known) => super::overlay(&members, [("other_config", known.into_value())]),
+        None => members,
+    };
     cx.commit(move |tx| {
         for existing in tx.all::<Subject>() {
             if tx.get(&existing, subject::subject_identifier)? == identifier {
@@ -78,7 +83,7 @@ async fn destroy_subject(cx: Cx, this: Ref<Subject>) -> Result<()> {
     let sid = cx.snapshot().get(&this, subject::subject_identifier)?;
     cx.commit(move |tx| tx.destroy(&this)).await?;
     // Who is no longer a subject is no longer logged in.
-    let theirs = cx.xapi.sessions.all().into_iter().filter(|s| !s.superuser && s.sid == sid);
+    let theirs = cx.xapi.sessions.all().into_iter().filter(|s| s.is_of(&sid));
     for session in theirs.collect::<Vec<_>>() {
         crate::session::close(&cx.xapi, &session.reference).await;
     }

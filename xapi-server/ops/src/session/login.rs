@@ -2,10 +2,10 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use xapi_schema::{Ref, Result, Role, RoleSet, Value, classes, classes::session, errors};
+use xapi_schema::{Ref, Result, Role, RoleSet, Value, classes, errors};
 use xapi_store::Read;
 
-use super::{Principal, Session};
+use super::{Directory, Principal, Session, limits::make_room};
 use crate::{Peer, Xapi, role};
 
 /// What a password opened.
@@ -15,8 +15,8 @@ pub struct Grant {
     pub superuser: bool,
     /// Subject identifier, empty for local users.
     pub sid: String,
-    /// The user's own identifier and those of its groups, to be matched with subjects.
-    pub identifiers: Vec<String>,
+    /// Subject identifiers of its groups.
+    pub groups: Vec<String>,
 }
 
 /// Why a password did not open anything; the text is what the client sees.
@@ -28,6 +28,9 @@ pub enum Refusal {
     Authorization(String),
 }
 
+/// What a wrong name or password is answered with.
+pub const WRONG: &str = "Authentication failure";
+
 /// Checks passwords. Implemented by the server: PAM, a file of hashes, a directory.
 pub trait PasswordCheck: Send + Sync + 'static {
     /// Checks one password; may take its time and must take the same time for unknown users.
@@ -36,6 +39,11 @@ pub trait PasswordCheck: Send + Sync + 'static {
         user: &'a str,
         password: &'a str,
     ) -> Pin<Box<dyn Future<Output = Result<Grant, Refusal>> + Send + 'a>>;
+
+    /// The directory users other than the local superuser come from.
+    fn directory(&self) -> Option<&dyn Directory> {
+        None
+    }
 
     /// Replaces the password of the local superuser.
     fn change<'a>(
@@ -72,7 +80,12 @@ pub async fn login(xapi: &Arc<Xapi>, peer: &Peer, request: LoginRequest) -> Resu
     if wait > 0.0 {
         tokio::time::sleep(std::time::Duration::from_secs_f64(wait)).await;
     }
-    match xapi.passwords.check(&user, &password).await {
+    let checked = match xapi.passwords.check(&user, &password).await {
+        // Without a directory there are no users but local ones.
+        Ok(grant) if !grant.superuser && joined(xapi).is_none() => Err(Refusal::Authentication(WRONG.into())),
+        checked => checked,
+    };
+    match checked {
         Ok(grant) => {
             xapi.sessions.backoff.succeeded(&principal);
             admit(xapi, user, originator, grant).await
@@ -98,20 +111,7 @@ async fn admit(
     if grant.superuser {
         return open(xapi, Session { user, originator, pool: false, ..local() }, None).await;
     }
-    let snapshot = xapi.store.snapshot();
-    let mut subject = None;
-    let mut roles = Vec::new();
-    for candidate in snapshot.all::<classes::Subject>() {
-        let identifier = snapshot.get(&candidate, classes::subject::subject_identifier)?;
-        if grant.identifiers.contains(&identifier) {
-            let held = snapshot.get(&candidate, classes::subject::roles)?;
-            roles.extend(held.iter().filter_map(|r| role::of_reference(r.as_str())));
-            // The user's own subject is the one shown; a group's will do otherwise.
-            if subject.is_none() || identifier == grant.sid {
-                subject = Some(candidate);
-            }
-        }
-    }
+    let (subject, roles) = subject_of(&*xapi.store.snapshot(), &grant.sid, &grant.groups)?;
     if subject.is_none() {
         return Err(errors::SESSION_AUTHORIZATION_FAILED.with([user, "no subject of this pool".to_string()]));
     }
@@ -126,9 +126,53 @@ async fn admit(
         user,
         originator,
         sid: grant.sid,
+        groups: grant.groups,
         ..local()
     };
     open(xapi, session, subject).await
+}
+
+/// The subject that lets a user in, if there is one, and the roles of all subjects it is.
+fn subject_of(
+    read: &impl Read,
+    sid: &str,
+    groups: &[String],
+) -> Result<(Option<Ref<classes::Subject>>, Vec<Role>)> {
+    let mut subject = None;
+    let mut roles = Vec::new();
+    for candidate in read.all::<classes::Subject>() {
+        let identifier = read.get(&candidate, classes::subject::subject_identifier)?;
+        if identifier == sid || groups.contains(&identifier) {
+            let held = read.get(&candidate, classes::subject::roles)?;
+            roles.extend(held.iter().filter_map(|r| role::of_reference(r.as_str())));
+            // The user's own subject is the one shown; a group's will do otherwise.
+            if subject.is_none() || identifier == sid {
+                subject = Some(candidate);
+            }
+        }
+    }
+    Ok((subject, roles))
+}
+
+/// The directory this host has joined.
+pub fn joined(xapi: &Xapi) -> Option<&dyn Directory> {
+    let kind = xapi.store.snapshot().get(&xapi.host, classes::host::external_auth_type).ok()?;
+    xapi.passwords.directory().filter(|directory| directory.kind() == kind)
+}
+
+/// Ends sessions of directory users who are no longer there or no longer subjects.
+pub async fn revalidate(xapi: &Arc<Xapi>) {
+    let sessions = xapi.sessions.all();
+    for session in sessions.into_iter().filter(|session| !session.superuser && !session.sid.is_empty()) {
+        let entry = joined(xapi).and_then(|directory| directory.by_sid(&session.sid));
+        let still = entry.is_some_and(|entry| {
+            let found = subject_of(&*xapi.store.snapshot(), &entry.sid, &entry.groups);
+            found.is_ok_and(|(subject, _)| subject.is_some())
+        });
+        if !still {
+            close(xapi, &session.reference).await;
+        }
+    }
 }
 
 /// The set of some roles. Roles are a ladder, so each stands for its own rung only.
@@ -145,6 +189,7 @@ fn local() -> Session {
         user: String::new(),
         originator: String::new(),
         sid: String::new(),
+        groups: Vec::new(),
     }
 }
 
@@ -220,38 +265,6 @@ fn permissions(roles: RoleSet) -> Vec<Value> {
     held.filter(|p| p.roles.iter().any(|r| roles.contains(r)))
         .map(|p| Value::str(p.name.to_lowercase()))
         .collect()
-}
-
-/// Sessions one originator or one user may have open.
-const PER_PRINCIPAL: usize = 500;
-/// Sessions without user and originator, and sessions of pool members.
-const ANONYMOUS: usize = 400;
-
-/// Ends the least recently active idle session of the same principal when it has too many.
-async fn make_room(xapi: &Arc<Xapi>, new: &Session) {
-    let alike = |other: &Session| {
-        if new.pool {
-            other.pool
-        } else if new.user.is_empty() && new.originator.is_empty() {
-            other.user.is_empty() && other.originator.is_empty()
-        } else {
-            other.user == new.user && other.originator == new.originator
-        }
-    };
-    let most =
-        if new.pool || new.user.is_empty() && new.originator.is_empty() { ANONYMOUS } else { PER_PRINCIPAL };
-    let crowd: Vec<_> = xapi.sessions.all().into_iter().filter(|s| alike(s)).collect();
-    if crowd.len() < most {
-        return;
-    }
-    let snapshot = xapi.store.snapshot();
-    let idle = crowd.into_iter().filter_map(|s| {
-        let record = snapshot.record(&s.reference).ok()?;
-        record.get(session::tasks).is_empty().then(|| (record.get(session::last_active), s))
-    });
-    if let Some((_, oldest)) = idle.min_by_key(|(last, _)| *last) {
-        close(xapi, &oldest.reference).await;
-    }
 }
 
 /// Ends a session; unknown ones are fine.

@@ -50,8 +50,7 @@ async fn get_all_subject_identifiers(cx: Cx) -> Result<Vec<String>> {
 
 async fn logout_subject_identifier(cx: Cx, sid: String) -> Result<()> {
     let own = cx.session.reference.clone();
-    let matching =
-        cx.xapi.sessions.all().into_iter().filter(|s| s.sid == sid && s.reference != own && !s.superuser);
+    let matching = cx.xapi.sessions.all().into_iter().filter(|s| s.is_of(&sid) && s.reference != own);
     for session in matching.collect::<Vec<_>>() {
         close(&cx.xapi, &session.reference).await;
     }
@@ -79,6 +78,12 @@ pub async fn collect(xapi: &std::sync::Arc<crate::Xapi>) {
             close(xapi, &open.reference).await;
         }
     }
+    login::revalidate(xapi).await;
+}
+
+/// True for the logins, which the dispatcher sends to [`log_in`].
+pub fn opens(message: &xapi_schema::Message) -> bool {
+    message.class == xapi_schema::ClassId::Session && !message.session
 }
 
 /// Opens what the four logins open. `args` are typed.

@@ -3,14 +3,18 @@
 //! The record every client sees lives in the store (volatile); rights live here beside it, so that a
 //! check costs one map look-up. A session is valid exactly while its record exists.
 
+mod directory;
 mod guard;
+mod limits;
 mod login;
 pub mod methods;
 mod rights;
 
+pub use directory::{Directory, Entry, unresolved};
 pub use guard::{Backoff, Principal};
 pub use login::{
-    Grant, LoginRequest, PasswordCheck, Refusal, close, login, open_local, open_pool, parse_pool_secret,
+    Grant, LoginRequest, PasswordCheck, Refusal, WRONG, close, joined, login, open_local, open_pool,
+    parse_pool_secret, revalidate,
 };
 pub use rights::{check, replaced_field};
 
@@ -38,6 +42,8 @@ pub struct Session {
     pub originator: String,
     /// Subject identifier, empty for local users.
     pub sid: String,
+    /// Subject identifiers of the user's groups.
+    pub groups: Vec<String>,
 }
 
 impl Session {
@@ -51,7 +57,13 @@ impl Session {
             user: String::new(),
             originator: "xapi".into(),
             sid: String::new(),
+            groups: Vec::new(),
         })
+    }
+
+    /// True for a session of this user or of a member of this group.
+    pub fn is_of(&self, sid: &str) -> bool {
+        !self.superuser && (self.sid == sid || self.groups.iter().any(|group| group == sid))
     }
 
     /// A short name of this session for logs that can't be used to act as it.
