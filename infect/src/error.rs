@@ -86,3 +86,10 @@ impl Error {
         Error::Refused { code, reason: reason.into() }
     }
 }
+
+impl From<crate::host::Malformed> for Error {
+    fn from(e: crate::host::Malformed) -> Error {
+        let at = if e.line == 0 { At::File } else { At::Line(e.line as u64) };
+        Error::Malformed { path: e.file.into(), at, expected: e.expected, found: e.found }
+    }
+}

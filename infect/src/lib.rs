@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod error;
+pub mod host;
 pub mod progress;
 pub mod report;
 

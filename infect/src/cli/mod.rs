@@ -6,6 +6,7 @@ mod generate;
 mod import;
 mod inspect;
 mod snapshot;
+mod source;
 mod status;
 mod verify;
 

@@ -62,7 +62,9 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Pem> {
             open = Some((number, kind.to_owned(), String::new()));
         } else if let Some(kind) = line.strip_prefix("-----END ").and_then(|l| l.strip_suffix("-----")) {
             match open.take() {
-                Some((started, began, content)) if began == kind => take(&mut out, file, started, kind, &content)?,
+                Some((started, began, content)) if began == kind => {
+                    take(&mut out, file, started, kind, &content)?
+                }
                 _ => return Err(Malformed::hidden(file, number, format!("-----BEGIN {kind}-----"))),
             }
         } else if let Some((_, _, content)) = &mut open {
@@ -89,7 +91,8 @@ fn take(out: &mut Pem, file: &str, line: usize, kind: &str, content: &str) -> Re
     let der = base64::engine::general_purpose::STANDARD
         .decode(content)
         .map_err(|_| Malformed::hidden(file, line, "base64 in the certificate"))?;
-    let (_, cert) = X509Certificate::from_der(&der).map_err(|_| Malformed::hidden(file, line, "an X.509 certificate"))?;
+    let (_, cert) =
+        X509Certificate::from_der(&der).map_err(|_| Malformed::hidden(file, line, "an X.509 certificate"))?;
     let (kind, bits) = match cert.public_key().parsed() {
         Ok(PublicKey::RSA(rsa)) => ("RSA", rsa.key_size() as u64),
         Ok(PublicKey::EC(point)) => ("EC", point.key_size() as u64),
@@ -118,7 +121,8 @@ mod tests {
 
     fn made() -> (String, String) {
         let key = rcgen::KeyPair::generate().unwrap();
-        let cert = rcgen::CertificateParams::new(vec!["xcp-one".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let cert =
+            rcgen::CertificateParams::new(vec!["xcp-one".to_owned()]).unwrap().self_signed(&key).unwrap();
         (cert.pem(), key.serialize_pem())
     }
 

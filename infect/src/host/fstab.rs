@@ -48,7 +48,9 @@ fn unescape(field: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut i = 0;
     while i < bytes.len() {
-        let octal = bytes.get(i + 1..i + 4).filter(|d| bytes[i] == b'\\' && d.iter().all(|c| (b'0'..=b'7').contains(c)));
+        let octal = bytes
+            .get(i + 1..i + 4)
+            .filter(|d| bytes[i] == b'\\' && d.iter().all(|c| (b'0'..=b'7').contains(c)));
         match octal.and_then(|d| u8::from_str_radix(std::str::from_utf8(d).ok()?, 8).ok()) {
             Some(byte) => {
                 out.push(byte);
@@ -74,7 +76,11 @@ mod tests {
 
     #[test]
     fn reads_both() {
-        let read = parse("f", b"# c\nLABEL=root-x / ext3 defaults 1 1\n/dev/sda1 /mnt/a\\040b ext4 ro,noatime 0 0\n").unwrap();
+        let read = parse(
+            "f",
+            b"# c\nLABEL=root-x / ext3 defaults 1 1\n/dev/sda1 /mnt/a\\040b ext4 ro,noatime 0 0\n",
+        )
+        .unwrap();
         assert_eq!(label(&read[0]), Some("root-x"));
         assert_eq!((read[1].at.as_str(), read[1].options.len()), ("/mnt/a b", 2));
         assert_eq!(parse("f", b"a b c\nx y\n").unwrap_err().line, 2);

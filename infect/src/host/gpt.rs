@@ -104,7 +104,8 @@ pub fn read(name: &str, medium: &dyn Medium) -> Result<Table> {
         let backup = copy(name, medium, sector, last);
         match (primary, backup) {
             (Ok(primary), backup) => {
-                let copies_agree = backup.is_ok_and(|b| b.guid == primary.guid && b.partitions == primary.partitions);
+                let copies_agree =
+                    backup.is_ok_and(|b| b.guid == primary.guid && b.partitions == primary.partitions);
                 return Ok(Table::Gpt(Gpt {
                     guid: primary.guid,
                     sector,
@@ -114,7 +115,13 @@ pub fn read(name: &str, medium: &dyn Medium) -> Result<Table> {
                 }));
             }
             (Err(_), Ok(backup)) => {
-                return Ok(Table::Gpt(Gpt { guid: backup.guid, sector, from_backup: true, copies_agree: false, partitions: backup.partitions }));
+                return Ok(Table::Gpt(Gpt {
+                    guid: backup.guid,
+                    sector,
+                    from_backup: true,
+                    copies_agree: false,
+                    partitions: backup.partitions,
+                }));
             }
             (Err(e), Err(_)) => {
                 if start == b"EFI PART" || problem.is_none() {
@@ -124,7 +131,9 @@ pub fn read(name: &str, medium: &dyn Medium) -> Result<Table> {
         }
     }
     if protective {
-        return Err(problem.unwrap_or_else(|| Malformed::at(name, 0, "a GPT behind the protective MBR", "none")));
+        return Err(
+            problem.unwrap_or_else(|| Malformed::at(name, 0, "a GPT behind the protective MBR", "none"))
+        );
     }
     let used = (0..4).any(|i| mbr[446 + 16 * i + 4] != 0);
     Ok(if signed && used { Table::Dos } else { Table::None })
@@ -134,7 +143,8 @@ pub fn read(name: &str, medium: &dyn Medium) -> Result<Table> {
 const MOST_ENTRIES: u32 = 1024;
 
 fn copy(name: &str, medium: &dyn Medium, sector: u64, lba: u64) -> Result<Copy> {
-    let wrong = |expected: &str, found: &str| Malformed::at(name, 0, format!("{expected} at sector {lba}"), found);
+    let wrong =
+        |expected: &str, found: &str| Malformed::at(name, 0, format!("{expected} at sector {lba}"), found);
     let failed = |e: std::io::Error| Malformed::at(name, 0, "a readable disk", &e.to_string());
     let header = medium.bytes(lba * sector, 512).map_err(failed)?;
     if &header[..8] != b"EFI PART" {
@@ -156,7 +166,8 @@ fn copy(name: &str, medium: &dyn Medium, sector: u64, lba: u64) -> Result<Copy> 
     if count > MOST_ENTRIES || !(128..=4096).contains(&size) {
         return Err(wrong("a sane number of GPT entries", &format!("{count} of {size} bytes")));
     }
-    let at = first.checked_mul(sector).ok_or_else(|| wrong("entries on the disk", "an offset past every disk"))?;
+    let at =
+        first.checked_mul(sector).ok_or_else(|| wrong("entries on the disk", "an offset past every disk"))?;
     let entries = medium.bytes(at, (count * size) as usize).map_err(failed)?;
     if crc32fast::hash(&entries) != u32_at(&header, 88) {
         return Err(wrong("GPT entries with a right checksum", "a wrong one"));
@@ -168,9 +179,16 @@ fn copy(name: &str, medium: &dyn Medium, sector: u64, lba: u64) -> Result<Copy> 
         }
         let (from, to) = (u64_at(entry, 32), u64_at(entry, 40));
         if to < from || to >= medium.size() / sector {
-            return Err(wrong("partitions inside the disk", &format!("partition {} from {from} to {to}", index + 1)));
+            return Err(wrong(
+                "partitions inside the disk",
+                &format!("partition {} from {from} to {to}", index + 1),
+            ));
         }
-        let name: Vec<u16> = entry[56..128].chunks_exact(2).map(|c| u16::from_le_bytes([c[0], c[1]])).take_while(|c| *c != 0).collect();
+        let name: Vec<u16> = entry[56..128]
+            .chunks_exact(2)
+            .map(|c| u16::from_le_bytes([c[0], c[1]]))
+            .take_while(|c| *c != 0)
+            .collect();
         partitions.push(Partition {
             number: index as u32 + 1,
             kind: guid(&entry[..16]),

@@ -81,7 +81,11 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Grub> {
                     match assignment.split_once('=') {
                         Some(("default", value)) if open.is_none() => out.default = Some(value.to_owned()),
                         Some(("timeout", value)) if open.is_none() => {
-                            out.timeout = Some(value.parse().map_err(|_| Malformed::at(file, number, "set timeout=SECONDS", line))?);
+                            out.timeout = Some(
+                                value
+                                    .parse()
+                                    .map_err(|_| Malformed::at(file, number, "set timeout=SECONDS", line))?,
+                            );
                         }
                         _ => {}
                     }
@@ -154,7 +158,9 @@ fn words(file: &str, number: usize, line: &str) -> Result<Vec<String>> {
                 let into = word.get_or_insert_default();
                 loop {
                     match chars.next() {
-                        None => return Err(Malformed::at(file, number, format!("a closing {c}"), line.trim())),
+                        None => {
+                            return Err(Malformed::at(file, number, format!("a closing {c}"), line.trim()));
+                        }
                         Some(end) if end == c => break,
                         Some('\\') if c == '"' => into.extend(chars.next()),
                         Some(other) => into.push(other),

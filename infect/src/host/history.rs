@@ -74,9 +74,12 @@ pub fn rrd(file: &str, source: impl Read) -> Result<Rrd> {
                 let number = || content.parse::<f64>().ok().filter(|n| n.is_finite()).map(|n| n as i64);
                 match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
                     ["rrd", "version"] => version = Some(content),
-                    ["rrd", "step"] => step = Some(number().ok_or_else(|| wrong("a number in <step>", &content))?),
+                    ["rrd", "step"] => {
+                        step = Some(number().ok_or_else(|| wrong("a number in <step>", &content))?)
+                    }
                     ["rrd", "lastupdate"] => {
-                        last_update = Some(number().ok_or_else(|| wrong("a number in <lastupdate>", &content))?);
+                        last_update =
+                            Some(number().ok_or_else(|| wrong("a number in <lastupdate>", &content))?);
                     }
                     _ => {}
                 }
@@ -94,7 +97,9 @@ pub fn rrd(file: &str, source: impl Read) -> Result<Rrd> {
 /// Reads what there is, and what of it is not as it should be.
 pub fn read(tree: &dyn Tree, problems: &mut Vec<Malformed>) -> History {
     let mut out = History::default();
-    let mut failed = |file: &str, e: std::io::Error| problems.push(Malformed::at(file, 0, "a readable file", &e.to_string()));
+    let mut failed = |file: &str, e: std::io::Error| {
+        problems.push(Malformed::at(file, 0, "a readable file", &e.to_string()))
+    };
     let list = |path: &str, failed: &mut dyn FnMut(&str, std::io::Error)| {
         tree.list(path).unwrap_or_else(|e| {
             failed(path, e);
@@ -111,7 +116,10 @@ pub fn read(tree: &dyn Tree, problems: &mut Vec<Malformed>) -> History {
             Err(e) => failed(&path, e),
         }
     }
-    out.messages = list(MESSAGES, &mut failed).iter().filter(|name| name.starts_with(|c: char| c.is_ascii_digit())).count();
+    out.messages = list(MESSAGES, &mut failed)
+        .iter()
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_digit()))
+        .count();
     let mut wrong = Vec::new();
     for name in list(RRDS, &mut failed) {
         let path = format!("{RRDS}/{name}");

@@ -27,7 +27,11 @@ pub struct Image {
 struct Source(Arc<dyn Medium>);
 
 impl Ext4Read for Source {
-    fn read(&mut self, start: u64, into: &mut [u8]) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
+    fn read(
+        &mut self,
+        start: u64,
+        into: &mut [u8],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
         self.0.read_at(start, into).map_err(Into::into)
     }
 }
@@ -100,8 +104,10 @@ impl Image {
         let mut image = Image::plain(Arc::new(slice(root)))?;
         image.root_number = Some(root.number);
         if let Some(esp) = table.partitions.iter().find(|one| one.kind == kind::ESP) {
-            let fat = fatfs::FileSystem::new(ReadOnly { medium: slice(esp), at: 0 }, fatfs::FsOptions::new())?;
-            image.esp_free = fat.stats().ok().map(|s| u64::from(s.free_clusters()) * u64::from(s.cluster_size()));
+            let fat =
+                fatfs::FileSystem::new(ReadOnly { medium: slice(esp), at: 0 }, fatfs::FsOptions::new())?;
+            image.esp_free =
+                fat.stats().ok().map(|s| u64::from(s.free_clusters()) * u64::from(s.cluster_size()));
             image.esp = Some(fat);
         }
         Ok(image)
@@ -142,7 +148,12 @@ impl Tree for Image {
                 return Ok(Some(directory));
             }
             let Some(mut file) = fat_absent(fat.root_dir().open_file(inner))? else { return Ok(None) };
-            return Ok(Some(Stat { kind: Kind::File, size: file.seek(SeekFrom::End(0))?, mode: 0o600, mtime: 0 }));
+            return Ok(Some(Stat {
+                kind: Kind::File,
+                size: file.seek(SeekFrom::End(0))?,
+                mode: 0o600,
+                mtime: 0,
+            }));
         }
         Ok(absent(self.root.metadata(path))?.map(|meta| {
             let kind = match meta.file_type() {
@@ -156,7 +167,9 @@ impl Tree for Image {
 
     fn open(&self, path: &str) -> io::Result<Option<Box<dyn Read + '_>>> {
         if let Some((fat, inner)) = self.on_esp(path) {
-            return Ok(fat_absent(fat.root_dir().open_file(inner))?.map(|file| Box::new(file) as Box<dyn Read + '_>));
+            return Ok(
+                fat_absent(fat.root_dir().open_file(inner))?.map(|file| Box::new(file) as Box<dyn Read + '_>)
+            );
         }
         match self.stat(path)? {
             Some(stat) if stat.kind == Kind::File => {

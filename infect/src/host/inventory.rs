@@ -39,7 +39,14 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Inventory> {
     }
     for key in ["INSTALLATION_UUID", "CONTROL_DOMAIN_UUID"] {
         match values.get(key) {
-            None => return Err(Malformed::at(file, bytes.split(|b| *b == b'\n').count(), format!("{key}='<uuid>'"), "")),
+            None => {
+                return Err(Malformed::at(
+                    file,
+                    bytes.split(|b| *b == b'\n').count(),
+                    format!("{key}='<uuid>'"),
+                    "",
+                ));
+            }
             Some(value) if uuid::Uuid::parse_str(value).is_err() => {
                 return Err(Malformed::at(file, at[key], format!("a UUID for {key}"), value));
             }
@@ -81,7 +88,9 @@ impl Inventory {
         let is = |prefix: &str| version == prefix || version.starts_with(&format!("{prefix}."));
         match self.get("PRODUCT_BRAND") {
             "XCP-ng" if is("8.2") || is("8.3") => Release::Supported,
-            "XenServer" | "Citrix Hypervisor" if is("8.2") || is("8.3") || is("8.4") || is("9") => Release::BestEffort,
+            "XenServer" | "Citrix Hypervisor" if is("8.2") || is("8.3") || is("8.4") || is("9") => {
+                Release::BestEffort
+            }
             "XenServer" if self.get("PRODUCT_VERSION_TEXT") == "8" => Release::BestEffort,
             _ => Release::Unsupported,
         }

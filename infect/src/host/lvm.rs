@@ -96,11 +96,16 @@ pub fn label(name: &str, medium: &dyn Medium) -> Result<Option<Label>> {
         return Ok(None);
     }
     let start = medium.bytes(0, 4096).map_err(failed)?;
-    let Some(at) = (0..4).map(|s| s * 512).find(|at| &start[*at..at + 8] == b"LABELONE" && &start[at + 24..at + 32] == b"LVM2 001") else {
+    let Some(at) = (0..4)
+        .map(|s| s * 512)
+        .find(|at| &start[*at..at + 8] == b"LABELONE" && &start[at + 24..at + 32] == b"LVM2 001")
+    else {
         return Ok(None);
     };
     let header = at + u32_at(&start, at + 20) as usize;
-    let Some(identity) = start.get(header..header + 32) else { return Err(wrong("a label in its sector", "an offset past it")) };
+    let Some(identity) = start.get(header..header + 32) else {
+        return Err(wrong("a label in its sector", "an offset past it"));
+    };
     let uuid = dashed(&String::from_utf8_lossy(identity));
     let size = u64_at(&start, header + 32);
     // Two lists of (offset, size): where data lies, then where texts lie. Each ends with zeros.
@@ -121,7 +126,12 @@ pub fn label(name: &str, medium: &dyn Medium) -> Result<Option<Label>> {
     for (offset, length) in &lists[1] {
         match area(name, medium, *offset, *length) {
             Ok(Some(text)) => {
-                let seqno = text.split("seqno = ").nth(1).and_then(|t| t.split_whitespace().next()).and_then(|n| n.parse().ok()).unwrap_or(0);
+                let seqno = text
+                    .split("seqno = ")
+                    .nth(1)
+                    .and_then(|t| t.split_whitespace().next())
+                    .and_then(|n| n.parse().ok())
+                    .unwrap_or(0);
                 if newest.as_ref().is_none_or(|(most, _)| seqno > *most) {
                     newest = Some((seqno, text));
                 }
@@ -255,7 +265,8 @@ pub fn group(name: &str, text: &str) -> Result<Group> {
             });
         }
         volume.segments.sort_by_key(|segment| segment.start);
-        volume.size = volume.segments.iter().map(|segment| segment.count).sum::<u64>().saturating_mul(out.extent);
+        volume.size =
+            volume.segments.iter().map(|segment| segment.count).sum::<u64>().saturating_mul(out.extent);
         out.logical.insert(name.clone(), volume);
     }
     Ok(out)
@@ -277,16 +288,22 @@ fn number(section: &BTreeMap<String, Value>, key: &str) -> u64 {
 
 fn texts(section: &BTreeMap<String, Value>, key: &str) -> Vec<String> {
     match section.get(key) {
-        Some(Value::List(list)) => list.iter().filter_map(|v| if let Value::Text(t) = v { Some(t.clone()) } else { None }).collect(),
+        Some(Value::List(list)) => {
+            list.iter().filter_map(|v| if let Value::Text(t) = v { Some(t.clone()) } else { None }).collect()
+        }
         _ => Vec::new(),
     }
 }
 
-fn sections<'a>(body: &'a BTreeMap<String, Value>, key: &str) -> Vec<(&'a String, &'a BTreeMap<String, Value>)> {
+fn sections<'a>(
+    body: &'a BTreeMap<String, Value>,
+    key: &str,
+) -> Vec<(&'a String, &'a BTreeMap<String, Value>)> {
     match body.get(key) {
-        Some(Value::Section(inner)) => {
-            inner.iter().filter_map(|(name, v)| if let Value::Section(s) = v { Some((name, s)) } else { None }).collect()
-        }
+        Some(Value::Section(inner)) => inner
+            .iter()
+            .filter_map(|(name, v)| if let Value::Section(s) = v { Some((name, s)) } else { None })
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -332,7 +349,9 @@ impl Parser<'_> {
 
     fn name(&mut self) -> String {
         let mut out = String::new();
-        while let Some(c) = self.chars.peek().copied().filter(|c| c.is_ascii_alphanumeric() || "-_.+/".contains(*c)) {
+        while let Some(c) =
+            self.chars.peek().copied().filter(|c| c.is_ascii_alphanumeric() || "-_.+/".contains(*c))
+        {
             out.push(c);
             self.next();
         }
@@ -367,7 +386,9 @@ impl Parser<'_> {
                             self.next();
                             self.value()?
                         }
-                        other => return self.wrong("`=` or `{`", &other.map(String::from).unwrap_or_default()),
+                        other => {
+                            return self.wrong("`=` or `{`", &other.map(String::from).unwrap_or_default());
+                        }
                     };
                     out.insert(key, value);
                 }
@@ -429,16 +450,30 @@ impl LogicalMedium {
     ///
     /// # Errors
     /// What kind of segment or which physical volume stands in the way.
-    pub fn new(group: &Group, volume: &Logical, physical: &BTreeMap<String, Arc<dyn Medium>>) -> std::result::Result<LogicalMedium, String> {
+    pub fn new(
+        group: &Group,
+        volume: &Logical,
+        physical: &BTreeMap<String, Arc<dyn Medium>>,
+    ) -> std::result::Result<LogicalMedium, String> {
         let mut pieces = Vec::new();
         for segment in &volume.segments {
             let [(on, at)] = &segment.stripes[..] else {
-                return Err(format!("a segment of {} stripes of kind {:?}", segment.stripes.len(), segment.kind));
+                return Err(format!(
+                    "a segment of {} stripes of kind {:?}",
+                    segment.stripes.len(),
+                    segment.kind
+                ));
             };
             let medium = physical.get(on).ok_or_else(|| format!("physical volume {on} is not here"))?;
-            let place = group.physical.get(on).ok_or_else(|| format!("physical volume {on} is not in the group"))?;
+            let place =
+                group.physical.get(on).ok_or_else(|| format!("physical volume {on} is not in the group"))?;
             let start = at.saturating_mul(group.extent).saturating_add(place.start);
-            pieces.push((segment.start.saturating_mul(group.extent), segment.count.saturating_mul(group.extent), Arc::clone(medium), start));
+            pieces.push((
+                segment.start.saturating_mul(group.extent),
+                segment.count.saturating_mul(group.extent),
+                Arc::clone(medium),
+                start,
+            ));
         }
         Ok(LogicalMedium { pieces, size: volume.size })
     }
@@ -447,7 +482,9 @@ impl LogicalMedium {
 impl Medium for LogicalMedium {
     fn read_at(&self, mut offset: u64, mut into: &mut [u8]) -> io::Result<()> {
         while !into.is_empty() {
-            let Some((start, length, medium, at)) = self.pieces.iter().find(|(start, length, ..)| offset >= *start && offset - start < *length) else {
+            let Some((start, length, medium, at)) =
+                self.pieces.iter().find(|(start, length, ..)| offset >= *start && offset - start < *length)
+            else {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             };
             let inside = offset - start;
@@ -520,7 +557,9 @@ description = "a \"b\""
         text.extent = 4;
         text.physical.get_mut("pv0").unwrap().start = 2;
         let disk: Arc<dyn Medium> = Arc::new((0u8..64).collect::<Vec<_>>());
-        let volume = LogicalMedium::new(&text, &text.logical["VHD-y"], &BTreeMap::from([("pv0".to_owned(), disk)])).unwrap();
+        let volume =
+            LogicalMedium::new(&text, &text.logical["VHD-y"], &BTreeMap::from([("pv0".to_owned(), disk)]))
+                .unwrap();
         assert_eq!(volume.bytes(0, 8).unwrap(), (6..14).collect::<Vec<u8>>());
         assert_eq!(volume.bytes(6, 6).unwrap(), [12, 13, 30, 31, 32, 33]);
         assert!(LogicalMedium::new(&text, &text.logical["VHD-y"], &BTreeMap::new()).is_err());

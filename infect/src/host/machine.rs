@@ -85,7 +85,7 @@ pub fn read(tree: &dyn Tree) -> Machine {
         out.esp_free = nix::sys::statvfs::statvfs("/boot/efi")
             .ok()
             .filter(|_| tree.exists("/boot/efi/EFI"))
-            .map(|s| s.blocks_available() as u64 * s.fragment_size() as u64);
+            .map(|s| s.blocks_available() * s.fragment_size());
     } else if tree.exists("/proc/xen/capabilities") {
         out.dom0 = word(tree, "/proc/xen/capabilities").map(|text| text.contains("control_d"));
     }
@@ -115,8 +115,13 @@ pub fn read(tree: &dyn Tree) -> Machine {
         out.mounts = fstab::parse(fstab::MOUNTS, &bytes).unwrap_or_default();
     }
     let stat = word(tree, "/proc/mdstat").unwrap_or_default();
-    out.arrays = stat.lines().filter(|line| line.starts_with("md") && line.contains(" : ")).map(|l| l.split(' ').next().unwrap_or("").to_owned()).collect();
-    out.command_line = word(tree, "/proc/cmdline").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    out.arrays = stat
+        .lines()
+        .filter(|line| line.starts_with("md") && line.contains(" : "))
+        .map(|l| l.split(' ').next().unwrap_or("").to_owned())
+        .collect();
+    out.command_line =
+        word(tree, "/proc/cmdline").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
     out.memory = word(tree, "/proc/meminfo")
         .and_then(|text| text.lines().find_map(|l| l.strip_prefix("MemTotal:").map(str::to_owned)))
         .and_then(|l| l.trim().trim_end_matches(" kB").trim().parse::<u64>().ok())

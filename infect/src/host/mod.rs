@@ -18,6 +18,7 @@ pub mod rename;
 pub mod role;
 pub mod services;
 pub mod shell;
+mod show;
 pub mod superblock;
 pub mod system_disk;
 pub mod tree;
@@ -155,16 +156,26 @@ pub fn read(tree: &dyn Tree, disk: Option<system_disk::SystemDisk>) -> Host {
         databases: r.file(role::DB_CONF, role::db_conf).unwrap_or_default(),
         backend: r.file(role::NETWORK_CONF, role::network_conf),
         networkd: r.file(networkd::PATH, networkd::parse),
-        rename_rules: r.file(&format!("{}/static-rules.conf", rename::DIRECTORY), rename::static_rules).unwrap_or_default(),
-        rename: r.file(&format!("{}/dynamic-rules.json", rename::DIRECTORY), rename::dynamic_rules).unwrap_or_default(),
+        rename_rules: r
+            .file(&format!("{}/static-rules.conf", rename::DIRECTORY), rename::static_rules)
+            .unwrap_or_default(),
+        rename: r
+            .file(&format!("{}/dynamic-rules.json", rename::DIRECTORY), rename::dynamic_rules)
+            .unwrap_or_default(),
         grub_bios: r.file(grub::BIOS, grub::parse),
         grub_uefi: r.file(grub::UEFI, grub::parse),
         fstab: r.file(fstab::PATH, fstab::parse).unwrap_or_default(),
         hostname: r.file(services::HOSTNAME, services::hostname),
         resolver: r.file(services::RESOLV, services::resolv).unwrap_or_default(),
         time: r.file(services::CHRONY, services::chrony).unwrap_or_default(),
-        time_from_dhcp: tree.stat(services::CHRONY_DHCP).is_ok_and(|s| s.is_some_and(|s| s.mode & 0o111 != 0)),
-        timezone: tree.link("/etc/localtime").ok().flatten().and_then(|to| to.split_once("zoneinfo/").map(|(_, zone)| zone.to_owned())),
+        time_from_dhcp: tree
+            .stat(services::CHRONY_DHCP)
+            .is_ok_and(|s| s.is_some_and(|s| s.mode & 0o111 != 0)),
+        timezone: tree
+            .link("/etc/localtime")
+            .ok()
+            .flatten()
+            .and_then(|to| to.split_once("zoneinfo/").map(|(_, zone)| zone.to_owned())),
         authorized_keys: r.file(services::AUTHORIZED_KEYS, services::authorized_keys).unwrap_or_default(),
         initiator: r.file(services::INITIATOR, services::initiator),
         machine_id: r.file(services::MACHINE_ID, services::machine_id),
@@ -173,7 +184,8 @@ pub fn read(tree: &dyn Tree, disk: Option<system_disk::SystemDisk>) -> Host {
         disk,
         ..Host::default()
     };
-    host.firstboot_missing = FIRST_BOOT.iter().filter(|path| !tree.exists(path)).map(|path| (*path).to_owned()).collect();
+    host.firstboot_missing =
+        FIRST_BOOT.iter().filter(|path| !tree.exists(path)).map(|path| (*path).to_owned()).collect();
     for name in r.list(FIRSTBOOT_DATA).into_iter().filter(|name| name.ends_with(".conf")) {
         if let Some(values) = r.file(&format!("{FIRSTBOOT_DATA}/{name}"), shell::parse) {
             host.firstboot.insert(name, values.into_iter().map(|(_, key, value)| (key, value)).collect());
@@ -203,7 +215,8 @@ pub fn read(tree: &dyn Tree, disk: Option<system_disk::SystemDisk>) -> Host {
 
 /// Root's hash: `shadow`, unless `passwd` still holds one itself.
 fn password(r: &mut Reading<'_>) -> Option<services::RootPassword> {
-    let old = r.bytes(services::PASSWD).and_then(|bytes| services::root_password(services::PASSWD, &bytes).ok());
+    let old =
+        r.bytes(services::PASSWD).and_then(|bytes| services::root_password(services::PASSWD, &bytes).ok());
     let old = old.filter(|password| password.hash.expose().len() > 1);
     old.or_else(|| r.file(services::SHADOW, services::root_password))
 }

@@ -139,8 +139,14 @@ pub struct OrderedInterface {
 /// What is no JSON, and shapes nobody knows; the path in the document is in `expected`.
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Networkd> {
     let source = text(file, bytes)?;
-    let value: Value = serde_json::from_str(source)
-        .map_err(|e| Malformed::at(file, e.line(), "JSON", source.lines().nth(e.line().saturating_sub(1)).map_or("", |l| tail(l, e.column()))))?;
+    let value: Value = serde_json::from_str(source).map_err(|e| {
+        Malformed::at(
+            file,
+            e.line(),
+            "JSON",
+            source.lines().nth(e.line().saturating_sub(1)).map_or("", |l| tail(l, e.column())),
+        )
+    })?;
     let cx = Cx { file };
     let root = cx.object(&value, "the document")?;
     let mut out = Networkd::default();
@@ -153,7 +159,9 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Networkd> {
     out.gateway_interface = cx.text_of(root, "gateway_interface", "gateway_interface")?;
     out.dns_interface = cx.text_of(root, "dns_interface", "dns_interface")?;
     if let Some(order) = member(root, "interface_order") {
-        out.interface_order = Some(cx.array(order, "interface_order")?.iter().map(|one| cx.ordered(one)).collect::<Result<_>>()?);
+        out.interface_order = Some(
+            cx.array(order, "interface_order")?.iter().map(|one| cx.ordered(one)).collect::<Result<_>>()?,
+        );
     }
     Ok(out)
 }
@@ -163,7 +171,8 @@ fn tail(line: &str, column: usize) -> &str {
 }
 
 fn member<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
-    let found = object.get(key).or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v));
+    let found =
+        object.get(key).or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v));
     found.filter(|value| !value.is_null())
 }
 
@@ -244,7 +253,9 @@ impl Cx<'_> {
         match value {
             Value::String(name) => Ok((name.to_lowercase(), None)),
             Value::Array(list) if list.len() == 1 => Ok((self.text(&list[0], path)?.to_lowercase(), None)),
-            Value::Array(list) if list.len() == 2 => Ok((self.text(&list[0], path)?.to_lowercase(), Some(&list[1]))),
+            Value::Array(list) if list.len() == 2 => {
+                Ok((self.text(&list[0], path)?.to_lowercase(), Some(&list[1])))
+            }
             _ => self.wrong(value, path, "a constructor"),
         }
     }
@@ -253,7 +264,9 @@ impl Cx<'_> {
         match self.constructor(value, path)? {
             (name, None) if name == "none4" => Ok(V4::None),
             (name, None) if name == "dhcp4" => Ok(V4::Dhcp),
-            (name, Some(argument)) if name == "static4" => Ok(V4::Static(self.addresses(argument, path, 32)?)),
+            (name, Some(argument)) if name == "static4" => {
+                Ok(V4::Static(self.addresses(argument, path, 32)?))
+            }
             _ => self.wrong(value, path, "None4, DHCP4 or Static4"),
         }
     }
@@ -264,7 +277,9 @@ impl Cx<'_> {
             (name, None) if name == "linklocal6" => Ok(V6::LinkLocal),
             (name, None) if name == "dhcp6" => Ok(V6::Dhcp),
             (name, None) if name == "autoconf6" => Ok(V6::Autoconf),
-            (name, Some(argument)) if name == "static6" => Ok(V6::Static(self.addresses(argument, path, 128)?)),
+            (name, Some(argument)) if name == "static6" => {
+                Ok(V6::Static(self.addresses(argument, path, 128)?))
+            }
             _ => self.wrong(value, path, "None6, Linklocal6, DHCP6, Autoconf6 or Static6"),
         }
     }
@@ -272,10 +287,12 @@ impl Cx<'_> {
     fn route(&self, value: &Value, path: &str) -> Result<Route> {
         let (subnet, prefix, gateway) = match value {
             Value::Array(list) if list.len() == 3 => (&list[2], &list[1], &list[0]),
-            Value::Object(object) => match (member(object, "subnet"), member(object, "netmask"), member(object, "gateway")) {
-                (Some(subnet), Some(prefix), Some(gateway)) => (subnet, prefix, gateway),
-                _ => return self.wrong(value, path, "{subnet, netmask, gateway}"),
-            },
+            Value::Object(object) => {
+                match (member(object, "subnet"), member(object, "netmask"), member(object, "gateway")) {
+                    (Some(subnet), Some(prefix), Some(gateway)) => (subnet, prefix, gateway),
+                    _ => return self.wrong(value, path, "{subnet, netmask, gateway}"),
+                }
+            }
             _ => return self.wrong(value, path, "a route"),
         };
         Ok(Route {
@@ -290,20 +307,34 @@ impl Cx<'_> {
         let at = |key: &str| format!("{path}.{key}");
         let (dns, domains) = match member(object, "dns") {
             None => (Vec::new(), Vec::new()),
-            Some(Value::Array(list)) if list.len() == 2 => (self.texts(&list[0], &at("dns"))?, self.texts(&list[1], &at("dns"))?),
+            Some(Value::Array(list)) if list.len() == 2 => {
+                (self.texts(&list[0], &at("dns"))?, self.texts(&list[1], &at("dns"))?)
+            }
             Some(other) => return self.wrong(other, &at("dns"), "[servers, domains]"),
         };
         Ok(Interface {
-            v4: member(object, "ipv4_conf").map(|v| self.v4(v, &at("ipv4_conf"))).transpose()?.unwrap_or_default(),
+            v4: member(object, "ipv4_conf")
+                .map(|v| self.v4(v, &at("ipv4_conf")))
+                .transpose()?
+                .unwrap_or_default(),
             v4_gateway: self.text_of(object, "ipv4_gateway", &at("ipv4_gateway"))?,
-            v6: member(object, "ipv6_conf").map(|v| self.v6(v, &at("ipv6_conf"))).transpose()?.unwrap_or_default(),
+            v6: member(object, "ipv6_conf")
+                .map(|v| self.v6(v, &at("ipv6_conf")))
+                .transpose()?
+                .unwrap_or_default(),
             v6_gateway: self.text_of(object, "ipv6_gateway", &at("ipv6_gateway"))?,
             routes: member(object, "ipv4_routes").map_or(Ok(Vec::new()), |v| {
-                self.array(v, &at("ipv4_routes"))?.iter().map(|one| self.route(one, &at("ipv4_routes"))).collect()
+                self.array(v, &at("ipv4_routes"))?
+                    .iter()
+                    .map(|one| self.route(one, &at("ipv4_routes")))
+                    .collect()
             })?,
             dns,
             domains,
-            mtu: member(object, "mtu").map(|v| self.number(v, &at("mtu"), 65_535)).transpose()?.map(|n| n as u32),
+            mtu: member(object, "mtu")
+                .map(|v| self.number(v, &at("mtu"), 65_535))
+                .transpose()?
+                .map(|n| n as u32),
             settings: self.map_of(object, "ethtool_settings", path)?,
             offload: self.map_of(object, "ethtool_offload", path)?,
         })
@@ -337,10 +368,13 @@ impl Cx<'_> {
     fn port(&self, value: &Value, path: &str) -> Result<Port> {
         let object = self.object(value, path)?;
         Ok(Port {
-            interfaces: member(object, "interfaces").map_or(Ok(Vec::new()), |v| self.texts(v, &format!("{path}.interfaces")))?,
+            interfaces: member(object, "interfaces")
+                .map_or(Ok(Vec::new()), |v| self.texts(v, &format!("{path}.interfaces")))?,
             bond: self.map_of(object, "bond_properties", path)?,
             mac: self.text_of(object, "bond_mac", &format!("{path}.bond_mac"))?,
-            kind: self.text_of(object, "kind", &format!("{path}.kind"))?.unwrap_or_else(|| "Basic_port".into()),
+            kind: self
+                .text_of(object, "kind", &format!("{path}.kind"))?
+                .unwrap_or_else(|| "Basic_port".into()),
         })
     }
 
@@ -383,7 +417,10 @@ mod tests {
         .unwrap();
         let one = &read.interfaces["xenbr0"];
         assert_eq!(one.v4, V4::Static(vec![("192.0.2.10".into(), 24)]));
-        assert_eq!((one.routes[0].subnet.as_str(), one.routes[1].subnet.as_str(), one.routes[1].prefix), ("198.51.100.0", "10.0.0.0", 8));
+        assert_eq!(
+            (one.routes[0].subnet.as_str(), one.routes[1].subnet.as_str(), one.routes[1].prefix),
+            ("198.51.100.0", "10.0.0.0", 8)
+        );
         assert_eq!(read.interfaces["xenbr1"].v4, V4::Dhcp);
         assert_eq!(read.interfaces["eth2"], Interface::default());
         assert_eq!(read.bridges["xapi3"].vlan, Some(("xenbr0".into(), 42)));
@@ -397,7 +434,10 @@ mod tests {
         assert_eq!((e.line, e.expected.as_str()), (2, "JSON"));
         for (text, place) in [
             (r#"{"interface_config": {"a": {"ipv4_conf": "Static4"}}}"#, "interface_config.a.ipv4_conf"),
-            (r#"{"interface_config": {"a": {"ipv4_conf": ["Static4", [["192.0.2.1", 33]]]}}}"#, "interface_config.a.ipv4_conf"),
+            (
+                r#"{"interface_config": {"a": {"ipv4_conf": ["Static4", [["192.0.2.1", 33]]]}}}"#,
+                "interface_config.a.ipv4_conf",
+            ),
             (r#"{"interface_config": {"a": {"dns": "x"}}}"#, "interface_config.a.dns"),
             (r#"{"bridge_config": {"b": {"vlan": ["x", 5000]}}}"#, "bridge_config.b.vlan"),
             (r#"[]"#, "the document"),

@@ -53,7 +53,8 @@ pub struct Dynamic {
 /// Is it six octets with colons?
 pub fn is_mac(text: &str) -> bool {
     let parts: Vec<&str> = text.split(':').collect();
-    parts.len() == 6 && parts.iter().all(|part| part.len() == 2 && part.chars().all(|c| c.is_ascii_hexdigit()))
+    parts.len() == 6
+        && parts.iter().all(|part| part.len() == 2 && part.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
 fn is_eth(name: &str) -> bool {
@@ -100,20 +101,25 @@ pub fn static_rules(file: &str, bytes: &[u8]) -> Result<Vec<Rule>> {
 /// What is no JSON after its comments, or lists no cards.
 pub fn dynamic_rules(file: &str, bytes: &[u8]) -> Result<Dynamic> {
     // Comment lines become empty ones, so that the JSON reader counts lines as the file has them.
-    let source: Vec<&str> = text(file, bytes)?.lines().map(|l| if l.trim_start().starts_with('#') { "" } else { l }).collect();
+    let source: Vec<&str> =
+        text(file, bytes)?.lines().map(|l| if l.trim_start().starts_with('#') { "" } else { l }).collect();
     if source.iter().all(|line| line.trim().is_empty()) {
         return Ok(Dynamic::default());
     }
-    let value: Value = serde_json::from_str(&source.join("\n"))
-        .map_err(|e| Malformed::at(file, e.line(), "JSON", source.get(e.line().saturating_sub(1)).unwrap_or(&"")))?;
+    let value: Value = serde_json::from_str(&source.join("\n")).map_err(|e| {
+        Malformed::at(file, e.line(), "JSON", source.get(e.line().saturating_sub(1)).unwrap_or(&""))
+    })?;
     let cards = |key: &str| -> Result<Vec<Seen>> {
-        let wrong = |value: &Value| Malformed::at(file, 1, format!("[mac, pci, \"ethN\"] in {key}"), &value.to_string());
+        let wrong = |value: &Value| {
+            Malformed::at(file, 1, format!("[mac, pci, \"ethN\"] in {key}"), &value.to_string())
+        };
         let Some(list) = value.get(key) else { return Ok(Vec::new()) };
         list.as_array()
             .ok_or_else(|| wrong(list))?
             .iter()
             .map(|one| {
-                let texts: Vec<&str> = one.as_array().map(|l| l.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
+                let texts: Vec<&str> =
+                    one.as_array().map(|l| l.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
                 match texts[..] {
                     [mac, pci, name] if is_mac(mac) => {
                         Ok(Seen { mac: mac.to_lowercase(), pci: pci.to_owned(), name: name.to_owned() })
@@ -139,14 +145,24 @@ mod tests {
         assert_eq!(read[0].by, By::Mac("52:54:00:06:00:00".into()));
         assert_eq!(read[1].by, By::Pci("0000:02:00.0".into(), Some(1)));
         assert_eq!(read.len(), 4);
-        for bad in ["eth0 mac = x", "eth0: mac = nonsense", "wlan0: label = x", "eth0: colour = red", "eth0: pci = 1[x]"] {
+        for bad in [
+            "eth0 mac = x",
+            "eth0: mac = nonsense",
+            "wlan0: label = x",
+            "eth0: colour = red",
+            "eth0: pci = 1[x]",
+        ] {
             assert_eq!(static_rules("f", format!("\n{bad}").as_bytes()).unwrap_err().line, 2, "{bad}");
         }
     }
 
     #[test]
     fn last_boot() {
-        let read = dynamic_rules("f", b"# c\n{\"lastboot\": [[\"52:54:00:06:00:AA\", \"0000:01:00.0\", \"eth0\"]], \"old\": []}").unwrap();
+        let read = dynamic_rules(
+            "f",
+            b"# c\n{\"lastboot\": [[\"52:54:00:06:00:AA\", \"0000:01:00.0\", \"eth0\"]], \"old\": []}",
+        )
+        .unwrap();
         assert_eq!(read.lastboot[0].mac, "52:54:00:06:00:aa");
         assert_eq!(dynamic_rules("f", b"# only a comment\n").unwrap(), Dynamic::default());
         assert_eq!(dynamic_rules("f", b"# c\n{\n\"lastboot\": [\n}").unwrap_err().line, 4);

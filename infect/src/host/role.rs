@@ -36,10 +36,15 @@ pub fn pool_conf(file: &str, bytes: &[u8]) -> Result<Role> {
         "master" => Ok(Role::Master),
         "broken" => Ok(Role::Broken),
         other => match other.split_once(':') {
-            Some(("slave", address)) if address.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok() => {
+            Some(("slave", address))
+                if address.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok() =>
+            {
                 Ok(Role::Member(address.trim_matches(['[', ']']).to_owned()))
             }
-            Some(("slave", name)) if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c)) => {
+            Some(("slave", name))
+                if !name.is_empty()
+                    && name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c)) =>
+            {
                 Ok(Role::Member(name.to_owned()))
             }
             _ => Err(Malformed::at(file, 1, expected, other)),
@@ -81,7 +86,9 @@ impl Serialize for Secret {
 /// When it is shorter than any that was ever made.
 pub fn ptoken(file: &str, bytes: &[u8]) -> Result<Secret> {
     let expected = "a secret of at least 30 characters without spaces";
-    let text = std::str::from_utf8(bytes).map_err(|_| Malformed::hidden(file, 1, expected))?.trim_end_matches(['\n', '\r']);
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| Malformed::hidden(file, 1, expected))?
+        .trim_end_matches(['\n', '\r']);
     if text.len() < 30 || text.contains(char::is_whitespace) {
         return Err(Malformed::hidden(file, 1, expected));
     }
@@ -184,7 +191,11 @@ mod tests {
 
     #[test]
     fn databases() {
-        let read = db_conf("f", b"[/var/lib/xcp/state.db]\nmode:no_limit\nformat:XML\nodd:kept\n[/x]\ncompress:true\n").unwrap();
+        let read = db_conf(
+            "f",
+            b"[/var/lib/xcp/state.db]\nmode:no_limit\nformat:XML\nodd:kept\n[/x]\ncompress:true\n",
+        )
+        .unwrap();
         assert_eq!(read.len(), 2);
         assert_eq!(read[0].settings["format"], "xml");
         assert_eq!(read[0].settings["odd"], "kept");

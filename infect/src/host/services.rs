@@ -29,7 +29,11 @@ pub const MACHINE_ID: &str = "/etc/machine-id";
 /// What can be no name.
 pub fn hostname(file: &str, bytes: &[u8]) -> Result<String> {
     let name = word(file, bytes, "a host name")?;
-    let good = |part: &str| !part.is_empty() && part.len() < 64 && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let good = |part: &str| {
+        !part.is_empty()
+            && part.len() < 64
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
     if !name.split('.').all(good) {
         return Err(Malformed::at(file, 1, "a host name", &name));
     }
@@ -91,7 +95,8 @@ pub fn chrony(file: &str, bytes: &[u8]) -> Result<Time> {
             out.servers.push(server.to_owned());
         }
     }
-    let vendor = |name: &String| name.ends_with(".centos.pool.ntp.org") || name.ends_with(".xenserver.pool.ntp.org");
+    let vendor =
+        |name: &String| name.ends_with(".centos.pool.ntp.org") || name.ends_with(".xenserver.pool.ntp.org");
     out.default = !out.servers.is_empty() && out.servers.iter().all(vendor);
     Ok(out)
 }
@@ -119,7 +124,11 @@ pub fn root_password(file: &str, bytes: &[u8]) -> Result<RootPassword> {
         if fields.next() == Some("root") {
             let hash = fields.next().unwrap_or("");
             let locked = hash.is_empty() || hash.starts_with(['!', '*']);
-            let scheme = hash.trim_start_matches('!').strip_prefix('$').and_then(|h| h.split('$').next()).unwrap_or("");
+            let scheme = hash
+                .trim_start_matches('!')
+                .strip_prefix('$')
+                .and_then(|h| h.split('$').next())
+                .unwrap_or("");
             return Ok(RootPassword { hash: Secret::new(hash), scheme: scheme.to_owned(), locked });
         }
     }
@@ -184,7 +193,7 @@ pub fn people(file: &str, bytes: &[u8]) -> Result<Vec<String>> {
         };
         let uid: u32 = uid.parse().map_err(|_| Malformed::at(file, number, "a number as uid", uid))?;
         let login = !["/sbin/nologin", "/usr/sbin/nologin", "/bin/false"].contains(&shell);
-        if uid >= 1000 && uid < 65_000 && login {
+        if (1000..65_000).contains(&uid) && login {
             out.push(name.to_owned());
         }
     }
@@ -199,16 +208,24 @@ mod tests {
     fn the_files_of_a_host() {
         assert_eq!(hostname("f", b"xcp-one\n").unwrap(), "xcp-one");
         assert!(hostname("f", b"a;b").is_err() && hostname("f", b"").is_err());
-        let read = resolv("f", b"search a.net b.net\nnameserver 192.0.2.53\nnameserver fe80::1%eth0\noptions x\n").unwrap();
+        let read =
+            resolv("f", b"search a.net b.net\nnameserver 192.0.2.53\nnameserver fe80::1%eth0\noptions x\n")
+                .unwrap();
         assert_eq!((read.servers.len(), read.domains.len()), (2, 2));
         assert_eq!(resolv("f", b"\nnameserver here\n").unwrap_err().line, 2);
-        let time = chrony("f", b"! c\nserver 0.centos.pool.ntp.org iburst\npool 1.xenserver.pool.ntp.org\n").unwrap();
+        let time = chrony("f", b"! c\nserver 0.centos.pool.ntp.org iburst\npool 1.xenserver.pool.ntp.org\n")
+            .unwrap();
         assert!(time.default && time.servers.len() == 2);
         assert!(!chrony("f", b"server ntp.example iburst\n").unwrap().default);
         assert_eq!(chrony("f", b"x\nserver\n").unwrap_err().line, 2);
-        assert_eq!(initiator("f", b"# c\nInitiatorName=iqn.2025-01.net.example:x\n").unwrap(), "iqn.2025-01.net.example:x");
+        assert_eq!(
+            initiator("f", b"# c\nInitiatorName=iqn.2025-01.net.example:x\n").unwrap(),
+            "iqn.2025-01.net.example:x"
+        );
         assert!(initiator("f", b"InitiatorName=x\n").is_err() && initiator("f", b"").is_err());
-        assert!(machine_id("f", b"0123456789abcdef0123456789abcdef\n").is_ok() && machine_id("f", b"12").is_err());
+        assert!(
+            machine_id("f", b"0123456789abcdef0123456789abcdef\n").is_ok() && machine_id("f", b"12").is_err()
+        );
         let passwd = b"root:x:0:0:root:/root:/bin/bash\nadm:x:1001:1001::/home/adm:/bin/bash\nd:x:1002:1::/:/sbin/nologin\n";
         assert_eq!(people("f", passwd).unwrap(), ["adm"]);
         assert_eq!(people("f", b"root:x:0\n").unwrap_err().line, 1);

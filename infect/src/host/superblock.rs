@@ -37,7 +37,11 @@ pub fn identify(medium: &dyn Medium) -> std::io::Result<Option<Content>> {
         let at = ((size / 512).saturating_sub(16) & !7) * 512;
         let last = medium.bytes(at, 256)?;
         if u32_at(&last, 0) == MD_MAGIC && u32_at(&last, 4) == 1 {
-            return Ok(Some(Content { kind: "md".into(), label: cut(&last[32..64]), uuid: uuid_of(&last[16..32]) }));
+            return Ok(Some(Content {
+                kind: "md".into(),
+                label: cut(&last[32..64]),
+                uuid: uuid_of(&last[16..32]),
+            }));
         }
     }
     let part = |from: usize, to: usize| start.get(from..to).unwrap_or(&[]);
@@ -51,14 +55,25 @@ pub fn identify(medium: &dyn Medium) -> std::io::Result<Option<Content>> {
         let at = sector * 512;
         if part(at, at + 8) == b"LABELONE" && part(at + 24, at + 32) == b"LVM2 001" {
             let header = at + u32_at(&start, at + 20) as usize;
-            return Ok(found("lvm", String::new(), String::from_utf8_lossy(part(header, header + 32)).into_owned()));
+            return Ok(found(
+                "lvm",
+                String::new(),
+                String::from_utf8_lossy(part(header, header + 32)).into_owned(),
+            ));
         }
     }
     if part(1024 + 56, 1024 + 58) == [0x53, 0xef] {
-        let (compatible, incompatible, read_only) = (u32_at(&start, 1024 + 92), u32_at(&start, 1024 + 96), u32_at(&start, 1024 + 100));
+        let (compatible, incompatible, read_only) =
+            (u32_at(&start, 1024 + 92), u32_at(&start, 1024 + 96), u32_at(&start, 1024 + 100));
         // What ext3 does not know: extents, 64 bit, flexible groups; huge files, checksums.
         let newer = incompatible & !0x16 != 0 || read_only & !0x7 != 0;
-        let kind = if newer { "ext4" } else if compatible & 4 != 0 { "ext3" } else { "ext2" };
+        let kind = if newer {
+            "ext4"
+        } else if compatible & 4 != 0 {
+            "ext3"
+        } else {
+            "ext2"
+        };
         return Ok(found(kind, cut(part(1024 + 120, 1024 + 136)), uuid_of(part(1024 + 104, 1024 + 120))));
     }
     if part(0, 4) == b"XFSB" {
@@ -83,6 +98,7 @@ pub fn identify(medium: &dyn Medium) -> std::io::Result<Option<Content>> {
 /// Size of an ext file system as its own superblock says, for checks of a table of partitions.
 pub fn ext_size(start: &[u8]) -> u64 {
     let blocks = u64::from(u32_at(start, 1024 + 4));
-    let high = if u32_at(start, 1024 + 96) & 0x80 != 0 { u64_at(start, 1024 + 0x150) & 0xffff_ffff } else { 0 };
+    let high =
+        if u32_at(start, 1024 + 96) & 0x80 != 0 { u64_at(start, 1024 + 0x150) & 0xffff_ffff } else { 0 };
     (blocks | high << 32).saturating_mul(1024u64.checked_shl(u32_at(start, 1024 + 24)).unwrap_or(0))
 }

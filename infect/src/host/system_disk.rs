@@ -53,8 +53,14 @@ pub enum Part {
 /// When not even the table can be read.
 pub fn read(name: &str, medium: &Arc<dyn Medium>) -> Result<SystemDisk> {
     let table = gpt::read(name, medium.as_ref())?;
-    let mut out =
-        SystemDisk { name: name.to_owned(), size: medium.size(), table, contents: BTreeMap::new(), groups: BTreeMap::new(), problems: Vec::new() };
+    let mut out = SystemDisk {
+        name: name.to_owned(),
+        size: medium.size(),
+        table,
+        contents: BTreeMap::new(),
+        groups: BTreeMap::new(),
+        problems: Vec::new(),
+    };
     let Table::Gpt(gpt) = &out.table else { return Ok(out) };
     for one in &gpt.partitions {
         let slice = Slice::new(Arc::clone(medium), one.start, one.size);
@@ -94,7 +100,9 @@ impl SystemDisk {
     pub fn part(&self, part: Part) -> Option<&Partition> {
         let gpt = self.gpt()?;
         let labelled = |prefix: &str| {
-            gpt.partitions.iter().find(|one| self.contents.get(&one.number).is_some_and(|content| content.label.starts_with(prefix)))
+            gpt.partitions.iter().find(|one| {
+                self.contents.get(&one.number).is_some_and(|content| content.label.starts_with(prefix))
+            })
         };
         let of_kind = |kind: &str| gpt.partitions.iter().find(|one| one.kind == kind);
         match part {
@@ -107,7 +115,8 @@ impl SystemDisk {
             // The one after root, of root's kind, that is none of the others.
             Part::Backup => {
                 let root = labelled("root-")?;
-                gpt.partition(root.number + 1).filter(|one| one.kind == kind::BASIC && labelled("logs-") != Some(*one))
+                gpt.partition(root.number + 1)
+                    .filter(|one| one.kind == kind::BASIC && labelled("logs-") != Some(*one))
             }
         }
     }
