@@ -34,3 +34,9 @@ fn the_life_of_a_vm() {
     let server = Server::start(&Options::default()).expect("the daemon starts");
     run("life.py", &[&server.url(), ROOT_PASSWORD]);
 }
+
+#[test]
+fn disks_and_vms_over_http() {
+    let server = Server::start(&Options::default()).expect("the daemon starts");
+    run("disks.py", &[&server.url(), ROOT_PASSWORD]);
+}

@@ -10,7 +10,10 @@ use xapi_ops::{
 };
 use xapi_schema::{Failure, Result, Value, errors, http::Handler};
 
-use crate::{cli, handlers::Handlers};
+use crate::{
+    cli,
+    handlers::{Caller, Handlers, refuse},
+};
 
 /// The toolstack as an HTTP service.
 pub struct Api {
@@ -27,14 +30,15 @@ impl Api {
     /// The session a handler's caller shows, and whether it was opened for this request only.
     async fn session(&self, request: &HandlerRequest) -> Result<(Arc<Session>, bool)> {
         let invalid = || errors::SESSION_INVALID.with([""]);
-        let shown = request.query("session_id").map(str::to_string).or_else(|| request.cookie("session_id"));
+        let either = |name| request.cookie(name).or_else(|| request.query(name).map(str::to_string));
+        let shown = either("session_id");
         if let Some(reference) = shown {
             return self.xapi.sessions.get(&reference).map(|known| (known, false)).ok_or_else(invalid);
         }
         let opened = if let Some((user, password)) = request.authorization().and_then(basic) {
             let login = LoginRequest { user, password, originator: "http".into() };
             session::login(&self.xapi, &peer(request.origin), login).await?
-        } else if let Some(secret) = request.cookie("pool_secret") {
+        } else if let Some(secret) = either("pool_secret") {
             session::open_pool(&self.xapi, &secret).await?
         } else if request.origin == Origin::LocalSocket {
             session::open_local(&self.xapi, "http").await?
@@ -101,14 +105,15 @@ impl Service for Api {
                 return unauthorised(handler);
             }
         };
-        let answer = match assert_role(handler, &session) {
-            Ok(()) => self.handlers.answer(&self.xapi, &session, handler, request).await,
-            Err(_) => page(403, ""),
-        };
-        if opened {
-            session::close(&self.xapi, &session.reference).await;
+        let caller = Caller { session, opened };
+        match assert_role(handler, &caller.session) {
+            Ok(()) => self.handlers.answer(&self.xapi, caller, handler, request).await,
+            Err(failure) => {
+                refuse(&self.xapi, &caller.session, &request, failure).await;
+                caller.end(&self.xapi).await;
+                page(403, "")
+            }
         }
-        answer
     }
 
     async fn cli(&self, origin: Origin, wire: Wire) {

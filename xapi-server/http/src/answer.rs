@@ -1,13 +1,16 @@
 //! Answers: status, headers in the order clients were recorded to get them, body.
 
+use std::io;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::{
-    HeaderMap, Response, StatusCode,
+    HeaderMap, Response, StatusCode, Version,
     body::Frame,
     ext::ReasonPhrase,
     header::{HeaderName, HeaderValue},
 };
+use tokio::sync::mpsc;
 use xapi_codec::Body;
 
 /// The body of an answer.
@@ -26,6 +29,8 @@ pub struct Answer {
     pub length: Option<usize>,
     /// The connection ends with this answer.
     pub close: bool,
+    /// Transfers are answered in the form of HTTP/1.0: the end of the connection is the end of the body.
+    pub transfer: bool,
 }
 
 impl Answer {
@@ -42,6 +47,22 @@ impl Answer {
                 Full::new(bytes).map_err(|never| match never {}).boxed()
             },
             close: false,
+            transfer: false,
+        }
+    }
+
+    /// A transfer: what comes out of `pieces` until it ends; an error breaks the connection off.
+    pub fn transfer(
+        headers: Vec<(&'static str, String)>,
+        pieces: mpsc::Receiver<io::Result<Bytes>>,
+    ) -> Answer {
+        Answer {
+            status: 200,
+            headers,
+            body: BodyExt::boxed(StreamBody::new(Pieces(pieces))),
+            length: None,
+            close: true,
+            transfer: true,
         }
     }
 
@@ -56,6 +77,7 @@ impl Answer {
             body: BodyExt::boxed(stream),
             length: Some(length),
             close: false,
+            transfer: false,
         }
     }
 
@@ -68,6 +90,15 @@ impl Answer {
                 headers.append(name, value);
             }
         };
+        if self.transfer {
+            put("connection", "close");
+            put("cache-control", "no-cache, no-store");
+            self.headers.iter().for_each(|(name, value)| put(name, value));
+            let mut response = Response::new(self.body);
+            *response.headers_mut() = headers;
+            *response.version_mut() = Version::HTTP_10;
+            return response;
+        }
         if let Some(length) = self.length {
             put("content-length", &length.to_string());
         }
@@ -86,6 +117,19 @@ impl Answer {
             response.extensions_mut().insert(ReasonPhrase::from_static(reason));
         }
         response
+    }
+}
+
+/// What comes out of a channel.
+struct Pieces(mpsc::Receiver<io::Result<Bytes>>);
+
+impl futures_core::Stream for Pieces {
+    type Item = io::Result<Frame<Bytes>>;
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        self.0.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 }
 
@@ -126,6 +170,7 @@ pub fn page(status: u16, detail: &str) -> Answer {
     let (title, text) = match status {
         401 => ("401 unauthorised", "The credentials were not accepted.".to_string()),
         403 => ("403 forbidden", "There is nothing here for you.".to_string()),
+        400 => ("400 bad request", escape(detail)),
         404 => ("404 not found", escape(detail)),
         408 => ("408 request timeout", "The request took too long to arrive.".to_string()),
         431 => ("431 request header fields too large", "The request's headers are too long.".to_string()),

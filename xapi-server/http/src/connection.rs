@@ -18,15 +18,22 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use crate::{
     Answer, AnswerBody, Route, Service,
     answer::page,
-    query,
+    bare, query,
     request::{HandlerRequest, Origin},
     route, rpc,
+    upload::RequestBody,
 };
 
 /// A connection in either direction, with what was read ahead put back.
 pub struct Wire {
     ahead: Vec<u8>,
     inner: Box<dyn Duplex>,
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wire").field("ahead", &self.ahead.len()).finish_non_exhaustive()
+    }
 }
 
 trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
@@ -90,7 +97,8 @@ const CLI: &[u8] = b"POST /cli";
 pub async fn serve<S: Service>(service: Arc<S>, origin: Origin, mut wire: Wire) -> io::Result<()> {
     let mut first = [0u8; CLI.len()];
     let mut have = 0;
-    while have < first.len() && first[..have] == CLI[..have] {
+    while have < first.len() && (first[..have] == CLI[..have] || is_upload(&first[..have])) {
+        // The shortest request is longer than what tells them apart.
         let read = tokio::time::timeout(HEADERS, wire.read(&mut first[have..])).await??;
         if read == 0 {
             break;
@@ -101,6 +109,14 @@ pub async fn serve<S: Service>(service: Arc<S>, origin: Origin, mut wire: Wire) 
     if first == CLI {
         service.cli(origin, wire).await;
         return Ok(());
+    }
+    if is_upload(&first[..have]) && have >= bare::UPLOAD.len() {
+        let mut head = Vec::new();
+        tokio::time::timeout(HEADERS, bare::read_head(&mut wire, &mut head, ALL_LINES)).await??;
+        if let Some(request) = bare::endless(&head) {
+            return bare::serve(&*service, origin, request, wire).await;
+        }
+        wire.ahead.splice(0..0, head);
     }
     let answering = service_fn(move |request| {
         let service = service.clone();
@@ -115,6 +131,12 @@ pub async fn serve<S: Service>(service: Arc<S>, origin: Origin, mut wire: Wire) 
         .serve_connection(TokioIo::new(wire), answering)
         .with_upgrades();
     connection.await.map_err(io::Error::other)
+}
+
+/// An upload, as far as its first bytes tell.
+fn is_upload(first: &[u8]) -> bool {
+    let length = first.len().min(bare::UPLOAD.len());
+    first[..length] == bare::UPLOAD[..length]
 }
 
 fn too_long(headers: &HeaderMap) -> bool {
@@ -158,18 +180,43 @@ async fn answer<S: Service>(service: &S, origin: Origin, mut request: Request<In
         Route::Forbidden => page(403, ""),
         Route::Handler(handler) => {
             let upgrade = hyper::upgrade::on(&mut request);
-            let query = query::query(request.uri().query().unwrap_or_default());
-            let (parts, body) = request.into_parts();
-            let request = HandlerRequest {
-                origin,
-                method: parts.method,
-                path,
-                query,
-                headers: parts.headers,
-                body,
-                upgrade,
-            };
-            service.handle(handler, request).await
+            let length = request.headers().get("content-length").and_then(|v| v.to_str().ok()?.parse().ok());
+            let request = request.map(|body| RequestBody::framed(body, length));
+            handle(service, handler, origin, request, path, upgrade).await
         }
     }
+}
+
+/// Answers an upload whose end nobody knows.
+pub async fn answer_upload<S: Service>(
+    service: &S,
+    origin: Origin,
+    mut request: Request<RequestBody>,
+) -> Answer {
+    if origin != Origin::LocalSocket && too_long(request.headers()) {
+        return page(431, "");
+    }
+    let path = request.uri().path().to_string();
+    match route(request.method().as_str(), &path) {
+        Route::Handler(handler) => {
+            let upgrade = hyper::upgrade::on(&mut request);
+            handle(service, handler, origin, request, path, upgrade).await
+        }
+        _ => page(403, ""),
+    }
+}
+
+async fn handle<S: Service>(
+    service: &S,
+    handler: &'static xapi_schema::http::Handler,
+    origin: Origin,
+    request: Request<RequestBody>,
+    path: String,
+    upgrade: hyper::upgrade::OnUpgrade,
+) -> Answer {
+    let query = query::query(request.uri().query().unwrap_or_default());
+    let (parts, body) = request.into_parts();
+    let request =
+        HandlerRequest { origin, method: parts.method, path, query, headers: parts.headers, body, upgrade };
+    service.handle(handler, request).await
 }

@@ -4,6 +4,7 @@
 //! [`Service`]. Never here: methods, sessions, objects.
 
 mod answer;
+mod bare;
 mod connection;
 mod query;
 mod request;
@@ -11,6 +12,7 @@ mod route;
 mod rpc;
 mod serve;
 pub mod tls;
+mod upload;
 
 pub use answer::{Answer, AnswerBody, page};
 pub use connection::Wire;
@@ -18,6 +20,7 @@ pub use query::{Basic, basic, cookies, query};
 pub use request::{HandlerRequest, Headers, Origin, RpcRequest};
 pub use route::{Route, route};
 pub use serve::{Listeners, Running, start};
+pub use upload::RequestBody;
 
 use std::future::Future;
 

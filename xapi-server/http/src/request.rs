@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use hyper::{HeaderMap, Method, body::Incoming, upgrade::OnUpgrade};
+use hyper::{HeaderMap, Method, upgrade::OnUpgrade};
 use xapi_codec::Call;
 
-use crate::query;
+use crate::{query, upload::RequestBody};
 
 /// Where a connection came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct HandlerRequest {
     /// All headers.
     pub headers: HeaderMap,
     /// Body, unread.
-    pub body: Incoming,
+    pub body: RequestBody,
     /// The connection, for handlers that take it over.
     pub upgrade: OnUpgrade,
 }

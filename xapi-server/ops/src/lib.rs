@@ -24,6 +24,7 @@ pub mod session;
 pub mod startup;
 pub mod task;
 pub mod transfer;
+mod unfinished;
 mod xapi;
 
 pub use clock::{Clock, SystemClock};

@@ -96,6 +96,7 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
         tracing::error!(%failure, "the storage of a fresh host could not be made");
     }
     pbd::plug_all(&cx).await;
+    crate::unfinished::sweep(&cx).await;
     if let Err(failure) = cx.commit(recompute).await {
         tracing::error!(%failure, "what is allowed could not be worked out");
     }

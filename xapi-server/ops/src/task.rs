@@ -20,7 +20,7 @@ use xapi_schema::{
 };
 use xapi_store::{Read, Tx};
 
-use crate::{Cx, Registry, Xapi};
+use crate::{Cx, Registry, Xapi, session::Session};
 
 /// Seconds a finished task is kept.
 const KEEP_FINISHED: i64 = 3_900;
@@ -193,6 +193,35 @@ pub async fn adopt(xapi: &Arc<Xapi>, reference: Ref<Task>) -> Result<Arc<Running
     xapi.store.snapshot().record(&reference)?;
     let running = Running::with_record(reference);
     xapi.tasks.lock().insert(running.key(), running.clone());
+    Ok(running)
+}
+
+/// Takes over a task a client made for a transfer: its progress says so. A cancel asked for before counts.
+///
+/// # Errors
+/// HANDLE_INVALID for an unknown task, RBAC_PERMISSION_DENIED for somebody else's, INTERNAL_ERROR for one that has
+/// ended.
+pub async fn take_over(
+    xapi: &Arc<Xapi>,
+    session: &Arc<Session>,
+    reference: Ref<Task>,
+) -> Result<Arc<Running>> {
+    let cx = Cx { xapi: xapi.clone(), session: session.clone(), task: Running::without_record("transfer") };
+    assert_own(&cx, &reference)?;
+    let target = reference.clone();
+    let wishes = cx
+        .commit(move |tx| {
+            if tx.get(&target, task::status)? != TaskStatusType::Pending {
+                return Err(Failure::internal("the task has ended already"));
+            }
+            tx.set(&target, task::progress, 0.0)?;
+            tx.get(&target, task::current_operations)
+        })
+        .await?;
+    let running = adopt(xapi, reference).await?;
+    if wishes.0.iter().any(|(_, wish)| *wish == TaskAllowedOperations::Cancel) {
+        running.cancel();
+    }
     Ok(running)
 }
 

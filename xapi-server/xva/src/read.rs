@@ -68,10 +68,14 @@ fn members(from: impl Read, forgive: bool, sink: &mut dyn Sink) -> Result<(), Er
     let mut block: Option<Vec<u8>> = None;
     let mut block_name = String::new();
     let (mut block_size, mut described, mut wrong) = (None, false, 0);
-    for member in archive.entries()? {
+    // Raw: extensions of the format could name anything and take any amount of memory.
+    for member in archive.entries()?.raw(true) {
         let mut member = member.map_err(early)?;
         let name = String::from_utf8_lossy(&member.path_bytes()).into_owned();
-        let size = member.size();
+        let size = member.header().entry_size()?;
+        if !member.header().entry_type().is_file() {
+            return Err(Error::Unexpected("a plain file".into(), name));
+        }
         if !described {
             if name != DESCRIPTION {
                 return Err(Error::Unexpected(DESCRIPTION.into(), name));
@@ -109,7 +113,7 @@ fn members(from: impl Read, forgive: bool, sink: &mut dyn Sink) -> Result<(), Er
             .ok_or_else(|| Error::Unexpected(format!("{}/{:08}", place.disk, place.number), name.clone()))?;
         if !content.is_empty() {
             sink.block(disk, offset, &content).map_err(Error::Refused)?;
-            place.offset += size;
+            place.offset = place.offset.checked_add(size).ok_or(Error::Ended)?;
         }
         block = Some(content);
         block_name = name;

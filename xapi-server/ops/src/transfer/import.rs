@@ -18,8 +18,9 @@ use xapi_xva::{Object, Ova, Sink};
 use super::{Upload, export::refused, raw, rows, rows::Cast, volume::Volume};
 use crate::{
     Cx,
-    handlers::{network as link, overlay, text, texts, vdi as disk, vm as machine},
+    handlers::{network as link, overlay, text, texts, vm as machine},
     meter::Meter,
+    unfinished,
 };
 
 /// How VMs come in.
@@ -100,7 +101,13 @@ pub async fn import(cx: &Cx, options: ImportOptions, from: Upload) -> Result<Vec
 
 async fn finish(cx: &Cx, made: &Made) -> Result<Vec<Ref<Vm>>> {
     let vms = made.vms.clone();
-    cx.commit(move |tx| rows::settle(tx, &vms)).await?;
+    let (host, disks) = (cx.host().clone(), made.disks.clone());
+    cx.commit(move |tx| {
+        rows::settle(tx, &vms)?;
+        let vms: Vec<Ref<Vm>> = vms.into_iter().map(|(_, this)| this).collect();
+        unfinished::settle(tx, &host, &disks, &vms)
+    })
+    .await?;
     let snapshot = cx.snapshot();
     let all: Vec<Ref<Vm>> = made.vms.iter().map(|(_, this)| this.clone()).collect();
     let whole = |this: &&Ref<Vm>| !snapshot.get(this, vm::is_a_snapshot).unwrap_or(false);
@@ -109,9 +116,10 @@ async fn finish(cx: &Cx, made: &Made) -> Result<Vec<Ref<Vm>>> {
 }
 
 async fn undo(cx: &Cx, made: Made) {
-    let (vms, networks) = (made.vms, made.networks);
+    let (vms, networks, host) = (made.vms, made.networks, cx.host().clone());
     let removed = cx.commit(move |tx| {
         for (_, this) in &vms {
+            unfinished::settle(tx, &host, &[], std::slice::from_ref(this))?;
             machine::remove(tx, this)?;
         }
         for this in networks.iter() {
@@ -125,9 +133,7 @@ async fn undo(cx: &Cx, made: Made) {
         tracing::error!(%failure, "the VMs of an import that failed could not be removed");
     }
     for this in made.disks {
-        if let Err(failure) = disk::destroy(cx, &this).await {
-            tracing::error!(%failure, vdi = %this, "a disk of an import that failed stayed behind");
-        }
+        unfinished::abandon(cx, &this).await;
     }
 }
 
@@ -169,10 +175,10 @@ impl Sink for Intake {
         let Some(filling) = made.volumes.get_mut(id) else {
             return Err(errors::IMPORT_ERROR_FAILED_TO_FIND_OBJECT.with([id]));
         };
-        let end = offset + bytes.len() as u64;
-        if end > filling.volume.bytes() {
+        let end = offset.checked_add(bytes.len() as u64);
+        let Some(end) = end.filter(|end| *end <= filling.volume.bytes()) else {
             return Err(errors::IMPORT_ERROR.with(["the archive has more of a disk than the disk is large"]));
-        }
+        };
         self.done += end.saturating_sub(filling.end);
         filling.end = filling.end.max(end);
         if bytes.iter().all(|byte| *byte == 0) {
@@ -228,8 +234,14 @@ async fn prepare(cx: &Cx, options: &ImportOptions, ova: Ova, made: &Mutex<Made>)
     }
     let task = cx.task_ref().map(|task| task.to_string()).unwrap_or_default();
     let stamp = rows::Stamp { key: cx.task_key(), task };
-    let options = options.clone();
-    let vms = cx.commit(move |tx| rows::write(tx, &cast, &options, &replaced, &stamp)).await?;
+    let (options, host) = (options.clone(), cx.host().clone());
+    let vms = cx
+        .commit(move |tx| {
+            let vms = rows::write(tx, &cast, &options, &replaced, &stamp)?;
+            unfinished::note_guests(tx, &host, vms.iter().map(|(_, this)| this))?;
+            Ok(vms)
+        })
+        .await?;
     held(made).vms = vms;
     announce(cx).await;
     Ok(total)
@@ -284,7 +296,7 @@ async fn make_disk(cx: &Cx, home: &Ref<Sr>, told: &Value) -> Result<Ref<Vdi>> {
         ("xenstore_data", texts(told, "xenstore_data").into_value()),
         ("tags", told.get("tags").cloned().unwrap_or_else(|| Value::set([]))),
     ]);
-    disk::create_disk(cx, &overlay(&members, [("sm_config", config.into_value())])).await
+    unfinished::create_disk(cx, &overlay(&members, [("sm_config", config.into_value())])).await
 }
 
 /// A network of the same name, else on the same bridge.

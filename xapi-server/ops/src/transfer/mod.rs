@@ -14,7 +14,8 @@ mod volume;
 pub use export::{ExportOptions, all_vms, export, export_metadata};
 pub use import::{ImportOptions, import};
 pub use pipe::{Download, Sender, Stream, Upload};
-pub use raw::{Format, RawExport, RawImport, export_disk, import_disk};
+pub use raw::{Format, RawExport, RawImport, export_disk, import_disk, import_new_disk};
+pub use xapi_xva::Compression;
 
 use xapi_schema::{Failure, errors};
 

@@ -1,10 +1,18 @@
 //! Pipes between a connection and work that reads and writes like a file. The work runs on a thread of its own and
 //! waits there; the connection never waits.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    pin::pin,
+    sync::Arc,
+};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use futures_util::future::{Either, select};
+use tokio::{runtime::Handle, sync::mpsc};
+use xapi_schema::errors;
+
+use crate::task::Running;
 
 /// Where a connection puts what arrives; an error ends the upload with it.
 pub type Sender = mpsc::Sender<io::Result<Bytes>>;
@@ -50,13 +58,22 @@ pub struct Download {
     to: Sender,
     piece: Vec<u8>,
     ended: bool,
+    /// Whose cancel ends the waiting for a client that takes nothing.
+    task: Option<(Arc<Running>, Handle)>,
 }
 
 impl Download {
     /// A download and the end a connection empties.
     pub fn new() -> (Download, Stream) {
         let (to, stream) = mpsc::channel(PIECES);
-        (Download { to, piece: Vec::with_capacity(PIECE), ended: false }, stream)
+        (Download { to, piece: Vec::with_capacity(PIECE), ended: false, task: None }, stream)
+    }
+
+    /// Gives up once this work is cancelled, even while the client takes nothing.
+    #[must_use]
+    pub fn until_cancelled(mut self, task: Arc<Running>) -> Download {
+        self.task = Some((task, Handle::current()));
+        self
     }
 
     /// The client has everything.
@@ -89,8 +106,16 @@ impl Write for Download {
             return Ok(());
         }
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
-        let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "the client has gone");
-        self.to.blocking_send(Ok(piece.into())).map_err(gone)
+        let gone = || io::Error::new(io::ErrorKind::BrokenPipe, "the client has gone");
+        let piece = Ok(piece.into());
+        let Some((task, handle)) = &self.task else {
+            return self.to.blocking_send(piece).map_err(|_| gone());
+        };
+        // This thread may wait: it belongs to the work alone.
+        match handle.block_on(select(pin!(self.to.send(piece)), pin!(task.cancelled()))) {
+            Either::Left((sent, _)) => sent.map_err(|_| gone()),
+            Either::Right(_) => Err(io::Error::other(errors::TASK_CANCELLED.with([task.key().as_str()]))),
+        }
     }
 }
 

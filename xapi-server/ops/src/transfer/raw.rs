@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use xapi_schema::{
-    Ref, Result,
+    Ref, Result, Value,
     classes::{Sr, Vbd, Vdi, VdiOperations, sr, vbd, vdi},
     errors,
 };
@@ -15,9 +15,9 @@ use xennix_disk::{
 
 use super::{
     Download, Upload, broken, failure,
-    volume::{Delta, Volume},
+    volume::{Delta, Sparse, Volume},
 };
-use crate::{Cx, guard, meter::Meter};
+use crate::{Cx, guard, meter::Meter, unfinished};
 
 /// Largest disk a VHD can hold, bytes.
 const VHD_LIMIT: u64 = 2_040 << 30;
@@ -178,31 +178,67 @@ fn blocks(source: &Volume, to: &mut Download, meter: &Meter) -> Result<()> {
     archive.finish().map_err(super::export::refused)
 }
 
-/// Overwrites a disk with what comes in. What the client leaves out reads as zeros afterwards, except in a
-/// differencing image and in pieces, which change only what they hold.
+/// Overwrites a disk with what comes in. A whole image replaces everything; a differencing one, pieces and a raw
+/// stream that is shorter than the disk change only what they hold.
 ///
 /// # Errors
 /// VDI_IN_USE [vdi, import] for a disk that is attached, VDI_READONLY [vdi], VDI_IO_ERROR [text] for what is no
 /// image or too large, TASK_CANCELLED [task].
 pub async fn import_disk(cx: &Cx, what: RawImport, from: Upload) -> Result<()> {
-    let snapshot = cx.snapshot();
-    let record = snapshot.record(&what.disk)?;
-    if record.get(vdi::read_only) {
-        return Err(errors::VDI_READONLY.with([&what.disk]));
-    }
-    let users: Vec<Ref<Vbd>> = record.get(vdi::VBDs);
-    if users.iter().any(|user| snapshot.get(user, vbd::currently_attached).unwrap_or(false)) {
-        return Err(errors::VDI_IN_USE.with([what.disk.as_str(), "import"]));
-    }
+    assert_writable(cx, &what.disk)?;
     let disk = what.disk.clone();
     let work = async {
+        // Before the mark was set somebody may have plugged it.
+        assert_writable(cx, &what.disk)?;
         let target = volume(cx, &what.disk).await?;
         let meter = Meter::new(cx);
         let told = meter.clone();
         let taking = tokio::task::spawn_blocking(move || take(&what, target, from, &told));
         meter.follow(cx, async { taking.await.unwrap_or_else(|_| Err(crate::task::panicked())) }).await
     };
-    guard::within(cx, &disk, VdiOperations::Update, work).await
+    guard::within(cx, &disk, VdiOperations::Blocked, work).await
+}
+
+/// Nobody else uses the disk, and it takes bytes.
+fn assert_writable(cx: &Cx, this: &Ref<Vdi>) -> Result<()> {
+    let snapshot = cx.snapshot();
+    let record = snapshot.record(this)?;
+    if record.get(vdi::read_only) {
+        return Err(errors::VDI_READONLY.with([this]));
+    }
+    let in_use = |user: &Ref<Vbd>| {
+        let user = snapshot.record(user);
+        user.is_ok_and(|user| user.get(vbd::currently_attached) || user.get(vbd::reserved))
+    };
+    if record.get(vdi::VBDs).iter().any(in_use) {
+        return Err(errors::VDI_IN_USE.with([this.as_str(), "import"]));
+    }
+    Ok(())
+}
+
+/// Makes a disk of the bytes that come in, `length` of them.
+///
+/// # Errors
+/// Those of a new disk and of [`import_disk`]; the disk is destroyed again.
+pub async fn import_new_disk(cx: &Cx, home: &Ref<Sr>, length: u64, from: Upload) -> Result<Ref<Vdi>> {
+    let size = length.checked_next_multiple_of(512).and_then(|size| i64::try_from(size).ok());
+    let size = size.ok_or_else(|| errors::VDI_IO_ERROR.with(["the disk is too large"]))?;
+    let members = Value::map([
+        ("name_label", Value::str("Imported VDI")),
+        ("name_description", Value::EMPTY),
+        ("SR", Value::Str(home.text().clone())),
+        ("virtual_size", Value::Int(size)),
+        ("type", Value::str("user")),
+    ]);
+    let disk = unfinished::create_disk(cx, &members).await?;
+    let what = RawImport { disk: disk.clone(), format: Format::Raw, chunked: false };
+    match import_disk(cx, what, from).await {
+        Ok(()) => unfinished::finish(cx, &disk).await.map(|()| disk),
+        Err(failure) => {
+            unfinished::abandon(cx, &disk).await;
+            Err(failure)
+        }
+    }
 }
 
 fn take(what: &RawImport, mut target: Volume, mut from: Upload, meter: &Meter) -> Result<()> {
@@ -211,9 +247,9 @@ fn take(what: &RawImport, mut target: Volume, mut from: Upload, meter: &Meter) -
     match what.format {
         Format::Raw if what.chunked => pieces(&target, &mut from, meter),
         Format::Raw => {
-            let read = import_raw(&mut from, &mut target, false, &mut progress).map_err(failure)?;
-            // A client that sends less than the disk has means the rest to be empty.
-            clear_after(&target, read)
+            let mut target = Sparse(target);
+            import_raw(&mut from, &mut target, false, &mut progress).map_err(failure)?;
+            target.0.flush()
         }
         Format::Vhd => {
             let stream = VhdStream::open(from).map_err(failure)?;
@@ -230,20 +266,6 @@ fn take(what: &RawImport, mut target: Volume, mut from: Upload, meter: &Meter) -
             Err(errors::NOT_IMPLEMENTED.with([format!("import_raw_vdi format={}", what.format.extension())]))
         }
     }
-}
-
-/// Zeros what a stream that ended early did not reach.
-fn clear_after(target: &Volume, end: u64) -> Result<()> {
-    let zeros = vec![0; 1 << 20];
-    let mut at = end.next_multiple_of(512);
-    while at < target.bytes() {
-        let now = (target.bytes() - at).min(zeros.len() as u64);
-        if target.has_data(at, now) {
-            target.write(at, &zeros[..now as usize])?;
-        }
-        at += now;
-    }
-    target.flush()
 }
 
 /// Pieces, each behind its offset (8 bytes) and length (4 bytes), little-endian; zeros for both end the stream.

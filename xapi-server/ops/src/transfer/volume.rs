@@ -149,6 +149,26 @@ impl Target for Volume {
     }
 }
 
+/// A volume that is written once from its start to its end: zeros where it held nothing are left out.
+pub struct Sparse(pub Volume);
+
+impl Target for Sparse {
+    fn size(&self) -> u64 {
+        self.0.bytes()
+    }
+
+    fn put(&mut self, offset: u64, data: &[u8]) -> DiskResult<()> {
+        if !self.0.has_data(offset, data.len() as u64) && data.iter().all(|byte| *byte == 0) {
+            return check_range(offset, data.len() as u64, self.0.bytes());
+        }
+        self.0.put(offset, data)
+    }
+
+    fn finish(&mut self) -> DiskResult<()> {
+        self.0.finish()
+    }
+}
+
 /// A disk seen over another one: what both have is absent.
 pub struct Delta {
     /// The disk.

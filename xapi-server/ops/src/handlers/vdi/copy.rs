@@ -12,8 +12,8 @@ use xapi_schema::{
 };
 use xapi_store::Read;
 
-use super::{create_disk, destroy, place, restat, settle, within_both};
-use crate::{Cx, Registry, guard};
+use super::{place, restat, settle, within_both};
+use crate::{Cx, Registry, guard, unfinished};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
@@ -64,7 +64,7 @@ async fn copy_to(
             ("xenstore_data", record.get(vdi::xenstore_data).into_value()),
             ("tags", record.get(vdi::tags).into_value()),
         ]);
-        (create_disk(cx, &members).await?, true)
+        (unfinished::create_disk(cx, &members).await?, true)
     } else {
         let snapshot = cx.snapshot();
         if snapshot.get(into, vdi::read_only)? {
@@ -76,15 +76,13 @@ async fn copy_to(
         (into.clone(), false)
     };
     let copied = pour(cx, &from, &target).await;
-    if copied.is_err()
-        && fresh
-        && let Err(failure) = destroy(cx, &target).await
-    {
-        tracing::error!(%failure, disk = %target, "the target of a failed copy could not be removed");
+    if copied.is_err() && fresh {
+        unfinished::abandon(cx, &target).await;
     }
     copied?;
-    let (source, made) = (this.clone(), target.clone());
+    let (source, made, host) = (this.clone(), target.clone(), cx.host().clone());
     cx.commit(move |tx| {
+        unfinished::settle(tx, &host, std::slice::from_ref(&made), &[])?;
         let content = tx.get(&source, vdi::other_config)?.get("content_id").cloned();
         let content = content.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         tx.update(&made, vdi::other_config, |config| config.set("content_id".into(), content))

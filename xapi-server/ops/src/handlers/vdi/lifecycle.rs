@@ -37,11 +37,19 @@ async fn create(cx: Cx, members: Value) -> Result<Ref<Vdi>> {
 /// # Errors
 /// VDI_INCOMPATIBLE_TYPE ["", type], SR_HAS_NO_PBDS [sr], those of the driver.
 pub async fn create_disk(cx: &Cx, members: &Value) -> Result<Ref<Vdi>> {
-    let home: Ref<Sr> = Ref::new(text(members, "SR"));
-    guard::within(cx, &home, StorageOperations::VdiCreate, create_in(cx, &home, members)).await
+    create_disk_as(cx, members, None).await
 }
 
-async fn create_in(cx: &Cx, home: &Ref<Sr>, members: &Value) -> Result<Ref<Vdi>> {
+/// As [`create_disk`], with a uuid chosen beforehand.
+///
+/// # Errors
+/// As [`create_disk`].
+pub async fn create_disk_as(cx: &Cx, members: &Value, chosen: Option<String>) -> Result<Ref<Vdi>> {
+    let home: Ref<Sr> = Ref::new(text(members, "SR"));
+    guard::within(cx, &home, StorageOperations::VdiCreate, create_in(cx, &home, members, chosen)).await
+}
+
+async fn create_in(cx: &Cx, home: &Ref<Sr>, members: &Value, chosen: Option<String>) -> Result<Ref<Vdi>> {
     let kind = text(members, "type");
     if kind == "cbt_metadata" {
         let spelled = rules::vdi_type_text(VdiType::CbtMetadata);
@@ -54,7 +62,8 @@ async fn create_in(cx: &Cx, home: &Ref<Sr>, members: &Value) -> Result<Ref<Vdi>>
         _ => 0,
     };
     let new = NewVolume {
-        uuid: (kind == "user" && name == "Pool Metadata Backup").then(|| backup_uuid(&uuid)),
+        uuid: chosen
+            .or_else(|| (kind == "user" && name == "Pool Metadata Backup").then(|| backup_uuid(&uuid))),
         name,
         description: text(members, "name_description"),
         virtual_size: size,

@@ -7,7 +7,7 @@ mod setters;
 mod snapshot;
 
 pub use copy::copy;
-pub use lifecycle::{create_disk, destroy};
+pub use lifecycle::{create_disk, create_disk_as, destroy};
 pub use snapshot::{clone, snapshot};
 
 use xapi_schema::{

@@ -1,16 +1,20 @@
-//! The HTTP handlers there are so far. What is not here answers 501 with its path, after the checks that
-//! come before the work.
+//! The HTTP handlers there are so far, one noun a file. What is not here answers 501 with its path, after the checks
+//! that come before the work.
+
+mod audit;
+mod blob;
+mod export;
+mod import;
+mod raw_vdi;
+mod transfer;
+
+pub use transfer::{Caller, refuse};
 
 use std::{path::PathBuf, sync::Arc};
 
 use xapi_http::{Answer, HandlerRequest, page};
-use xapi_ops::{Xapi, session::Session};
-use xapi_schema::{
-    Class, ClassId, Failure,
-    classes::{Blob, blob},
-    errors,
-    http::Handler,
-};
+use xapi_ops::Xapi;
+use xapi_schema::{Class, ClassId, Failure, errors, http::Handler};
 use xapi_store::{Read, Row};
 
 /// What handlers need besides the toolstack.
@@ -36,7 +40,7 @@ impl Handlers {
             // The pages of updates are only for installers of pool members.
             "get_pool_update_download" => Some(page(403, "")),
             // A blob can be public, so it is looked up first.
-            "get_blob" if named(xapi, ClassId::Blob, request).is_none() => Some(unknown()),
+            "get_blob" if named(xapi, ClassId::Blob, request).is_none() => Some(blob::unknown()),
             _ => None,
         }
     }
@@ -45,41 +49,43 @@ impl Handlers {
     pub async fn answer(
         &self,
         xapi: &Arc<Xapi>,
-        _: &Session,
+        caller: Caller,
         handler: &'static Handler,
         request: HandlerRequest,
     ) -> Answer {
+        match handler.name {
+            "get_export" => return export::vm(xapi, caller, request).await,
+            "get_export_metadata" => return export::metadata(xapi, caller, request).await,
+            "put_import" => return import::archive(xapi, caller, request).await,
+            "put_import_metadata" => return import::metadata(xapi, caller, request).await,
+            "get_export_raw_vdi" => return raw_vdi::export(xapi, caller, request).await,
+            "put_import_raw_vdi" => return raw_vdi::import(xapi, caller, request).await,
+            _ => {}
+        }
+        let answer = self.small(xapi, handler, &request).await;
+        caller.end(xapi).await;
+        answer
+    }
+
+    /// Handlers whose answer is made at once.
+    async fn small(&self, xapi: &Arc<Xapi>, handler: &'static Handler, request: &HandlerRequest) -> Answer {
         let missing = |class: ClassId, key: &str| {
             let given = request.query(key).unwrap_or_default();
             failed(&errors::UUID_INVALID.with([Class::of(class).name, given]))
         };
         match handler.name {
-            "get_audit_log" => self.audit_log().await,
-            "get_blob" => blob(xapi, &request),
+            "get_audit_log" => audit::answer(&self.audit_log).await,
+            "get_blob" => blob::answer(xapi, request),
             "sr_rrd" if request.query("uuid").is_none() => bare(400),
             "get_updates" => bare(404),
-            "get_export" if named(xapi, ClassId::Vm, &request).is_none() => missing(ClassId::Vm, "uuid"),
-            "connect_console_ws" | "connect_console" if named(xapi, ClassId::Console, &request).is_none() => {
+            "connect_console_ws" | "connect_console" if named(xapi, ClassId::Console, request).is_none() => {
                 missing(ClassId::Console, "uuid")
             }
-            "get_vncsnapshot" if named(xapi, ClassId::Console, &request).is_none() => {
+            "get_vncsnapshot" if named(xapi, ClassId::Console, request).is_none() => {
                 missing(ClassId::Console, "uuid")
             }
-            "get_export_raw_vdi" if vdi(xapi, &request).is_none() => missing(ClassId::Vdi, "vdi"),
             "get_wlb_report" => failed(&errors::WLB_NOT_INITIALIZED.bare()),
             _ => page(501, handler.path),
-        }
-    }
-
-    /// Everything that was asked of this server, one line a call.
-    async fn audit_log(&self) -> Answer {
-        match tokio::fs::read(&self.audit_log).await {
-            Ok(lines) => Answer { close: false, ..Answer::text(200, "text/plain", lines) },
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Answer::text(200, "text/plain", ""),
-            Err(error) => {
-                tracing::error!(%error, "the audit log cannot be read");
-                page(500, "the audit log cannot be read")
-            }
         }
     }
 }
@@ -90,26 +96,4 @@ fn named(xapi: &Xapi, class: ClassId, request: &HandlerRequest) -> Option<Row> {
     let by_uuid = request.query("uuid").and_then(|uuid| snapshot.by_uuid(class, uuid));
     let by_ref = || request.query("ref").and_then(|reference| snapshot.row(class, reference));
     by_uuid.or_else(by_ref).cloned()
-}
-
-/// A disk, named by reference or uuid under one key.
-fn vdi(xapi: &Xapi, request: &HandlerRequest) -> Option<Row> {
-    let given = request.query("vdi")?;
-    let snapshot = xapi.store.snapshot();
-    snapshot.row(ClassId::Vdi, given).or_else(|| snapshot.by_uuid(ClassId::Vdi, given)).cloned()
-}
-
-fn unknown() -> Answer {
-    Answer { headers: vec![], close: true, ..Answer::text(404, "", "Unknown reference\n") }
-}
-
-/// The bytes of a blob; nobody can have put any there yet.
-fn blob(xapi: &Xapi, request: &HandlerRequest) -> Answer {
-    match named(xapi, ClassId::Blob, request) {
-        Some(row) => {
-            let kind = row.record.get::<Blob, String>(blob::mime_type);
-            Answer { close: true, ..Answer::text(200, &kind, "") }
-        }
-        None => unknown(),
-    }
 }
