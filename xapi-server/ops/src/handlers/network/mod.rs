@@ -1,14 +1,15 @@
 //! `network`: what VMs and hosts are connected by.
 
-use xapi_backend::network::{Below, Link};
 use xapi_schema::{
     ApiEnum, ClassId, Ref, Result, Value,
-    classes::{
-        Host, Network, NetworkDefaultLockingMode, NetworkPurpose, Pif, Vm, bond, network, pif, vif, vlan, vm,
-    },
+    classes::{Host, Network, NetworkDefaultLockingMode, NetworkPurpose, Vm, network, vif},
     errors,
 };
 use xapi_store::{Read, Tx};
+
+pub mod link;
+
+pub use link::{bring_up, bring_up_for};
 
 use super::{overlay, text};
 use crate::{Cx, Registry};
@@ -99,84 +100,6 @@ async fn destroy(cx: Cx, this: Ref<Network>) -> Result<()> {
         tx.destroy(&this)
     })
     .await
-}
-
-/// What a PIF's bridge stands on.
-fn below(read: &impl Read, this: &Ref<Pif>) -> Result<Below> {
-    let record = read.record(this)?;
-    if let Some(bond) = record.get(pif::bond_master_of).first() {
-        let details = read.record(bond)?;
-        let members = details.get(bond::slaves);
-        return Ok(Below::Bond {
-            device: record.get(pif::device),
-            members: members.iter().map(|m| read.get(m, pif::device)).collect::<Result<_>>()?,
-            mode: details.get(bond::mode).as_str().to_string(),
-        });
-    }
-    let tagged = record.get(pif::VLAN_master_of);
-    if read.exists(&tagged) {
-        let under = read.get(&tagged, vlan::tagged_PIF)?;
-        return Ok(Below::Vlan {
-            device: read.get(&under, pif::device)?,
-            bridge: read.get(&read.get(&under, pif::network)?, network::bridge)?,
-            tag: record.get(pif::VLAN),
-        });
-    }
-    Ok(Below::Device(record.get(pif::device)))
-}
-
-/// The bridge of a network on a host, through the host's PIF if it has one there.
-///
-/// # Errors
-/// CANNOT_PLUG_BOND_SLAVE [pif].
-pub fn link(read: &impl Read, this: &Ref<Network>, home: &Ref<Host>) -> Result<(Link, Option<Ref<Pif>>)> {
-    let record = read.record(this)?;
-    let pifs = record.get(network::PIFs);
-    let here = pifs.into_iter().find(|p| read.get(p, pif::host).is_ok_and(|at| at == *home));
-    let (below, mac) = match &here {
-        Some(here) => {
-            if read.exists(&read.get(here, pif::bond_slave_of)?) {
-                return Err(errors::CANNOT_PLUG_BOND_SLAVE.with([here]));
-            }
-            (below(read, here)?, read.get(here, pif::MAC)?)
-        }
-        None => (Below::Nothing, String::new()),
-    };
-    let link = Link { bridge: record.get(network::bridge), below, mtu: record.get(network::MTU), mac };
-    Ok((link, here))
-}
-
-/// Makes the bridge of a network on this host.
-///
-/// # Errors
-/// BRIDGE_NOT_AVAILABLE [bridge] for a network somebody else manages, those of the backend.
-pub async fn bring_up(cx: &Cx, this: &Ref<Network>) -> Result<()> {
-    let snapshot = cx.snapshot();
-    let (link, here) = link(&*snapshot, this, cx.host())?;
-    if !snapshot.get(this, network::managed)? {
-        let there = cx.xapi.backends.network.bridges().await?.contains(&link.bridge);
-        return if there { Ok(()) } else { Err(errors::BRIDGE_NOT_AVAILABLE.with([link.bridge])) };
-    }
-    cx.xapi.backends.network.bring_up(&link).await?;
-    match here {
-        Some(here) => cx.commit(move |tx| tx.set(&here, pif::currently_attached, true)).await,
-        None => Ok(()),
-    }
-}
-
-/// Makes the bridges a VM's cards need.
-///
-/// # Errors
-/// As [`bring_up`].
-pub async fn bring_up_for(cx: &Cx, guest: &Ref<Vm>) -> Result<()> {
-    let cards = cx.snapshot().get(guest, vm::VIFs)?;
-    for card in cards {
-        let network = cx.snapshot().get(&card, vif::network)?;
-        if cx.snapshot().exists(&network) {
-            bring_up(cx, &network).await?;
-        }
-    }
-    Ok(())
 }
 
 async fn attach(cx: Cx, this: Ref<Network>, home: Ref<Host>) -> Result<()> {

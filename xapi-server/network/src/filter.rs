@@ -1,0 +1,150 @@
+//! What may pass the port of a guest's card: rules for nftables in the bridge family, a chain per port.
+//!
+//! The text is a pure function of the rule; it is loaded as one transaction, so there is no moment without rules.
+
+use std::fmt::Write;
+
+use xapi_backend::{network::Filter, program::Program};
+use xapi_schema::Result;
+
+use crate::failed;
+
+/// Table all chains of ours live in.
+const TABLE: &str = "xennix";
+
+/// Names of ports are made by the toolstack; anything else could change the meaning of a rule.
+fn is_port(port: &str) -> bool {
+    let fits = (1..=15).contains(&port.len());
+    fits && port.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+/// The rules for a port, complete: loading them replaces what was there.
+pub fn rules(port: &str, rule: &Filter) -> String {
+    let (from, to) = (format!("from-{port}"), format!("to-{port}"));
+    let mut text = format!("add table bridge {TABLE}\n");
+    // Maps decide by the port's name, so that other ports cost nothing.
+    for (map, hook) in [("from", "iifname"), ("to", "oifname")] {
+        let _ = writeln!(text, "add map bridge {TABLE} {map} {{ type ifname : verdict; }}");
+        let priority = "type filter hook forward priority 0; policy accept;";
+        let _ = writeln!(text, "add chain bridge {TABLE} forward-{map} {{ {priority} }}");
+        let _ = writeln!(text, "flush chain bridge {TABLE} forward-{map}");
+        let _ = writeln!(text, "add rule bridge {TABLE} forward-{map} {hook} vmap @{map}");
+    }
+    // Frames for the host itself, and from it, do not pass the forward hook.
+    for (hook, map, key) in [("input", "from", "iifname"), ("output", "to", "oifname")] {
+        let priority = format!("type filter hook {hook} priority 0; policy accept;");
+        let _ = writeln!(text, "add chain bridge {TABLE} {hook} {{ {priority} }}");
+        let _ = writeln!(text, "flush chain bridge {TABLE} {hook}");
+        let _ = writeln!(text, "add rule bridge {TABLE} {hook} {key} vmap @{map}");
+    }
+    for chain in [&from, &to] {
+        let _ = writeln!(text, "add chain bridge {TABLE} {chain}");
+        let _ = writeln!(text, "flush chain bridge {TABLE} {chain}");
+    }
+    for line in lines(rule) {
+        let (chain, line) = match line {
+            Line::From(line) => (&from, line),
+            Line::To(line) => (&to, line),
+        };
+        let _ = writeln!(text, "add rule bridge {TABLE} {chain} {line}");
+    }
+    for (map, chain) in [("from", &from), ("to", &to)] {
+        let _ = writeln!(text, "add element bridge {TABLE} {map} {{ \"{port}\" : jump {chain} }}");
+    }
+    text
+}
+
+enum Line {
+    From(String),
+    To(String),
+}
+
+fn lines(rule: &Filter) -> Vec<Line> {
+    match rule {
+        Filter::Open => vec![],
+        Filter::Closed => vec![Line::From("drop".into()), Line::To("drop".into())],
+        Filter::Locked { mac, v4, v6 } => {
+            let mut lines = vec![Line::From(format!("ether saddr != {mac} drop"))];
+            // Before a guest has an address it asks for one from 0.0.0.0.
+            lines.push(Line::From("ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept".into()));
+            for address in v4 {
+                lines.push(Line::From(format!("ip saddr {address} accept")));
+                lines.push(Line::From(format!("arp saddr ether {mac} arp saddr ip {address} accept")));
+                lines.push(Line::To(format!("ip daddr {address} accept")));
+                lines.push(Line::To(format!("arp daddr ip {address} accept")));
+            }
+            // Duplicate address detection is sent from the unspecified address.
+            if !v6.is_empty() {
+                lines.push(Line::From("ip6 saddr :: icmpv6 type nd-neighbor-solicit accept".into()));
+            }
+            for address in v6 {
+                lines.push(Line::From(format!(
+                    "icmpv6 type nd-neighbor-advert icmpv6 taddr != {address} drop"
+                )));
+                lines.push(Line::From(format!("ip6 saddr {address} accept")));
+                lines.push(Line::To(format!("ip6 daddr {address} accept")));
+            }
+            if !v6.is_empty() {
+                lines.push(Line::To(
+                    "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept".into(),
+                ));
+            }
+            lines.push(Line::To("udp sport 67 udp dport 68 accept".into()));
+            lines.extend([Line::From("drop".into()), Line::To("drop".into())]);
+            lines
+        }
+    }
+}
+
+/// The commands that forget a port.
+fn forgotten(port: &str) -> String {
+    let mut text = rules(port, &Filter::Open);
+    for (map, chain) in [("from", format!("from-{port}")), ("to", format!("to-{port}"))] {
+        let _ = writeln!(text, "delete element bridge {TABLE} {map} {{ \"{port}\" }}");
+        let _ = writeln!(text, "delete chain bridge {TABLE} {chain}");
+    }
+    text
+}
+
+/// Loads the rules for a port. A port with nothing forbidden has none.
+///
+/// # Errors
+/// INTERNAL_ERROR when nftables is not there or refuses.
+pub async fn apply(port: &str, rule: &Filter) -> Result<()> {
+    if !is_port(port) {
+        return Err(failed("a filter", format!("{port:?} is no name of a port")));
+    }
+    let text = if *rule == Filter::Open { forgotten(port) } else { rules(port, rule) };
+    let loaded = Program::new("nft").args(["-f", "-"]).input(text).succeed().await;
+    match (loaded, rule) {
+        // Without nftables nothing was ever forbidden.
+        (Err(xapi_backend::program::Error::Start { .. }), Filter::Open) => Ok(()),
+        (loaded, _) => loaded.map(|_| ()).map_err(|error| failed("the filter of a port", error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_no_ports_are_refused() {
+        for name in ["", "vif1.0; flush ruleset", "vif1.0\"", "a-name-that-is-too-long"] {
+            assert!(!is_port(name), "{name}");
+        }
+        assert!(is_port("vif12.0"));
+    }
+
+    #[test]
+    fn a_locked_port_knows_its_addresses() {
+        let rule = Filter::Locked {
+            mac: "02:00:00:00:00:01".into(),
+            v4: vec!["192.0.2.7".parse().expect("an address")],
+            v6: vec![],
+        };
+        let text = rules("vif1.0", &rule);
+        assert!(text.contains("from-vif1.0 ether saddr != 02:00:00:00:00:01 drop"), "{text}");
+        assert!(text.contains("from-vif1.0 ip saddr 192.0.2.7 accept"), "{text}");
+        assert!(text.contains("from-vif1.0 drop"), "{text}");
+    }
+}

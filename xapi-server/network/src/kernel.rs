@@ -1,0 +1,528 @@
+//! [`Kernel`]: bridges, VLANs, bonds and tunnels made by the kernel itself, told over netlink.
+//!
+//! What is there already and as wanted stays untouched: frames of running guests do not notice a second call.
+//! An interface that carries the host's address hands it to the bridge it is put on, or keeps it when that fails.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use rtnetlink::{
+    Handle, LinkBond, LinkBridge, LinkGre, LinkMessageBuilder, LinkUnspec, LinkVlan, LinkVxlan,
+    packet_route::link::{BondLacpRate, BondMode, BondXmitHashPolicy, GreIOFlags, LinkMessage},
+};
+use xapi_backend::network::{Addresses, Addressing, Addressing6, Below, Card, Filter, Link, Network};
+use xapi_schema::{Failure, Result, errors};
+
+use crate::{
+    Places, addresses, cards, dhcp, ethtool, failed, filter,
+    links::{self, Interface},
+    resolver,
+};
+
+/// Longest name the kernel takes.
+const NAME: usize = 15;
+
+/// Port of VXLAN as registered.
+const VXLAN_PORT: u16 = 4789;
+
+/// The kernel's own network.
+pub struct Kernel {
+    handle: Handle,
+    places: Places,
+    /// One change at a time: each reads what is there before it acts.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Kernel {
+    /// Speaks to the kernel from the network namespace of the calling thread.
+    ///
+    /// # Errors
+    /// No socket to the kernel.
+    pub fn open(places: Places) -> std::io::Result<Kernel> {
+        let (connection, handle, _) = rtnetlink::new_connection()?;
+        tokio::spawn(connection);
+        Ok(Kernel { handle, places, turn: tokio::sync::Mutex::default() })
+    }
+
+    async fn all(&self) -> Result<Vec<Interface>> {
+        links::all(&self.handle).await
+    }
+
+    pub(crate) async fn find(&self, name: &str) -> Result<Option<Interface>> {
+        Ok(self.all().await?.into_iter().find(|known| known.name == name))
+    }
+
+    async fn get(&self, name: &str) -> Result<Interface> {
+        let found = self.find(name).await?;
+        found.ok_or_else(|| failed(name, "there is no such network interface"))
+    }
+
+    async fn add(&self, name: &str, message: LinkMessage) -> Result<Interface> {
+        let made = self.handle.link().add(message).execute().await;
+        made.map_err(|error| failed(&format!("{name} cannot be made"), error))?;
+        self.get(name).await
+    }
+
+    async fn set(&self, known: &Interface, change: LinkMessageBuilder<LinkUnspec>) -> Result<()> {
+        let set = self.handle.link().set(change.index(known.index).build()).execute().await;
+        set.map_err(|error| failed(&format!("{} cannot be changed", known.name), error))
+    }
+
+    pub(crate) async fn remove(&self, known: &Interface) -> Result<()> {
+        let gone = self.handle.link().del(known.index).execute().await;
+        gone.map_err(|error| failed(&format!("{} cannot be removed", known.name), error))
+    }
+
+    /// An interface of a kind, made if it is not there. One of that name and another kind is somebody else's.
+    async fn ensure(
+        &self,
+        name: &str,
+        kind: &str,
+        message: impl FnOnce() -> LinkMessage,
+    ) -> Result<Interface> {
+        if name.is_empty() || name.len() > NAME {
+            return Err(failed(name, format!("a name of an interface has 1 to {NAME} characters")));
+        }
+        match self.find(name).await? {
+            Some(known) if known.kind == kind => Ok(known),
+            Some(_) => Err(failed(name, format!("an interface of that name is there and is no {kind}"))),
+            None => self.add(name, message()).await,
+        }
+    }
+
+    /// Brings one interface to a size and up.
+    async fn ready(&self, known: &Interface, mtu: Option<u32>) -> Result<()> {
+        if let Some(mtu) = mtu.filter(|mtu| *mtu != known.mtu) {
+            self.set(known, change().mtu(mtu)).await?;
+        }
+        if !known.up {
+            self.set(known, change().up()).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts an interface on a bridge or into a bond, with what it was reached by going along.
+    async fn join(&self, known: &Interface, controller: &Interface) -> Result<()> {
+        if known.controller == Some(controller.index) {
+            return Ok(());
+        }
+        self.set(known, change().controller(controller.index)).await?;
+        if let Err(failure) = addresses::hand_over(&self.handle, known.index, controller.index).await {
+            let back = known.controller.unwrap_or(0);
+            self.set(known, change().controller(back)).await?;
+            return Err(failure);
+        }
+        Ok(())
+    }
+
+    async fn leave(&self, known: &Interface) -> Result<()> {
+        self.set(known, change().nocontroller()).await
+    }
+
+    /// Makes what a bridge stands on; answers the interface that is put on the bridge.
+    async fn make_below(&self, link: &Link) -> Result<Option<Interface>> {
+        let mtu = size(link)?;
+        match &link.below {
+            Below::Nothing => Ok(None),
+            Below::Device(device) => {
+                let known = self.get(device).await?;
+                ethtool::apply(device, &link.settings).await;
+                self.ready(&known, mtu).await?;
+                Ok(Some(known))
+            }
+            Below::Vlan { device, tag, .. } => {
+                let under = self.get(device).await?;
+                let tag =
+                    u16::try_from(*tag).map_err(|_| errors::VLAN_TAG_INVALID.with([tag.to_string()]))?;
+                let name = vlan_name(device, tag);
+                let made =
+                    self.ensure(&name, "vlan", || LinkVlan::new(&name, under.index, tag).build()).await?;
+                self.ready(&under, None).await?;
+                // A tagged frame is as large as what carries it allows.
+                self.ready(&made, mtu.map(|mtu| mtu.min(under.mtu))).await?;
+                Ok(Some(made))
+            }
+            Below::Bond { device, members, mode, properties } => {
+                let made = self.bond(link, device, members, mode, properties).await?;
+                self.ready(&made, mtu).await?;
+                Ok(Some(made))
+            }
+            Below::Tunnel { device, protocol, key, local, remotes } => {
+                let made = self.tunnel(device, protocol, *key, *local, remotes).await?;
+                self.ready(&made, mtu).await?;
+                Ok(Some(made))
+            }
+        }
+    }
+
+    /// A bond of cards. One with another mode is made anew, for the kernel changes modes only of empty bonds.
+    async fn bond(
+        &self,
+        link: &Link,
+        device: &str,
+        members: &[String],
+        mode: &str,
+        properties: &[(String, String)],
+    ) -> Result<Interface> {
+        let wanted: Vec<Interface> = {
+            let all = self.all().await?;
+            let one = |name: &String| {
+                let found = all.iter().find(|known| known.name == *name).cloned();
+                found.ok_or_else(|| failed(name, "there is no such network interface"))
+            };
+            members.iter().map(one).collect::<Result<_>>()?
+        };
+        let found = self.find(device).await?;
+        if let Some(old) = found.filter(|known| known.kind == "bond") {
+            let kernel =
+                std::fs::read_to_string(self.places.sys.join("class/net").join(device).join("bonding/mode"));
+            let same = kernel.is_ok_and(|told| told.split_whitespace().next() == Some(kernel_mode(mode)));
+            if !same {
+                self.remove(&old).await?;
+            }
+        }
+        let mac = links::mac_bytes(&link.mac);
+        let made = self.ensure(device, "bond", || bond_message(device, mode, properties, mac)).await?;
+        for member in &wanted {
+            if member.controller == Some(made.index) {
+                continue;
+            }
+            ethtool::apply(&member.name, &link.settings).await;
+            // The kernel takes only members that are down.
+            self.set(member, change().down()).await?;
+            self.join(member, &made).await?;
+            self.set(member, change().up()).await?;
+        }
+        for known in self.all().await? {
+            if known.controller == Some(made.index) && !members.contains(&known.name) {
+                self.leave(&known).await?;
+            }
+        }
+        self.get(device).await
+    }
+
+    async fn tunnel(
+        &self,
+        device: &str,
+        protocol: &str,
+        key: u32,
+        local: Option<IpAddr>,
+        remotes: &[IpAddr],
+    ) -> Result<Interface> {
+        match (protocol, remotes) {
+            ("vxlan", remotes) => {
+                let message = || {
+                    let mut new = LinkVxlan::new(device, key).port(VXLAN_PORT);
+                    new = match local {
+                        Some(IpAddr::V4(local)) => new.local(local),
+                        Some(IpAddr::V6(local)) => new.local6(local),
+                        None => new,
+                    };
+                    match remotes.first() {
+                        Some(IpAddr::V4(remote)) => new.remote(*remote).build(),
+                        Some(IpAddr::V6(remote)) => new.remote6(*remote).build(),
+                        None => new.build(),
+                    }
+                };
+                let made = self.ensure(device, "vxlan", message).await?;
+                self.reach(&made, remotes).await?;
+                Ok(made)
+            }
+            ("gre", [IpAddr::V4(remote)]) => {
+                let message = || {
+                    let keyed = GreIOFlags::Key;
+                    let new = LinkGre::new_gretap(device).remote(*remote).iflags(keyed).oflags(keyed);
+                    let new = new.ikey(key).okey(key);
+                    match local {
+                        Some(IpAddr::V4(local)) => new.local(local).build(),
+                        _ => new.build(),
+                    }
+                };
+                self.ensure(device, "gretap", message).await
+            }
+            ("gre", _) => {
+                Err(failed(device, "a GRE tunnel of the kernel has exactly one IPv4 address at its end"))
+            }
+            (other, _) => Err(failed(device, format!("there are no tunnels of the kind {other:?}"))),
+        }
+    }
+
+    /// Frames for everybody go to each far end of a VXLAN: the first came with the device, the others are
+    /// entries for the address of all zeros.
+    async fn reach(&self, made: &Interface, remotes: &[IpAddr]) -> Result<()> {
+        for remote in remotes.iter().skip(1) {
+            let entry = ["fdb", "append", "00:00:00:00:00:00", "dev", made.name.as_str(), "dst"];
+            let told = xapi_backend::program::Program::new("bridge").args(entry).arg(remote.to_string());
+            match told.succeed().await {
+                Ok(_) => {}
+                Err(error) if error.to_string().contains("File exists") => {}
+                Err(error) => return Err(failed(&made.name, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes off a bridge what we put there for another purpose: cards, VLANs and bonds, never ports of guests.
+    async fn clear(&self, bridge: &Interface, keep: Option<&Interface>) -> Result<()> {
+        for known in self.all().await? {
+            let ours = known.controller == Some(bridge.index) && keep.map(|k| k.index) != Some(known.index);
+            if ours && !is_guest_port(&known) {
+                self.leave(&known).await?;
+                if is_made_by_us(&known) {
+                    self.remove(&known).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A port a guest is behind.
+fn is_guest_port(known: &Interface) -> bool {
+    ["vif", "tap"].iter().any(|prefix| known.name.starts_with(prefix))
+}
+
+/// Made only to stand below a bridge of ours.
+fn is_made_by_us(known: &Interface) -> bool {
+    ["vlan", "bond", "vxlan", "gretap"].contains(&known.kind.as_str())
+}
+
+fn size(link: &Link) -> Result<Option<u32>> {
+    if link.mtu <= 0 {
+        return Ok(None);
+    }
+    let mtu = u32::try_from(link.mtu)
+        .map_err(|_| errors::INVALID_VALUE.with(["MTU".into(), link.mtu.to_string()]))?;
+    Ok(Some(mtu))
+}
+
+/// Name of a tagged interface. The kernel's limit cuts the card's name, never the tag.
+pub(crate) fn vlan_name(device: &str, tag: u16) -> String {
+    let tag = format!(".{tag}");
+    let kept: String = device.chars().take(NAME.saturating_sub(tag.len())).collect();
+    format!("{kept}{tag}")
+}
+
+/// The kernel's name of a mode. Its nearest to balancing by the sender's address is a hash over it.
+pub(crate) fn kernel_mode(mode: &str) -> &'static str {
+    match mode {
+        "lacp" => "802.3ad",
+        "active-backup" => "active-backup",
+        _ => "balance-xor",
+    }
+}
+
+fn bond_message(
+    device: &str,
+    mode: &str,
+    properties: &[(String, String)],
+    mac: Option<Vec<u8>>,
+) -> LinkMessage {
+    let property = |key: &str| properties.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
+    let number = |key: &str, default: u32| property(key).and_then(|v| v.parse().ok()).unwrap_or(default);
+    let mut new = LinkBond::new(device)
+        .miimon(number("miimon", 100))
+        .updelay(number("updelay", 31_000))
+        .downdelay(number("downdelay", 200));
+    new = match kernel_mode(mode) {
+        "802.3ad" => {
+            let hash = match property("hashing_algorithm") {
+                Some("src_mac") => BondXmitHashPolicy::Layer2,
+                _ => BondXmitHashPolicy::Layer34,
+            };
+            let rate = match property("lacp-time") {
+                Some("fast") => BondLacpRate::Fast,
+                _ => BondLacpRate::Slow,
+            };
+            let key = number("lacp-aggregation-key", 0);
+            new.mode(BondMode::Ieee8023Ad)
+                .xmit_hash_policy(hash)
+                .ad_lacp_rate(rate)
+                .ad_user_port_key(u16::try_from(key).unwrap_or(0))
+        }
+        "active-backup" => new.mode(BondMode::ActiveBackup),
+        _ => new.mode(BondMode::BalanceXor).xmit_hash_policy(BondXmitHashPolicy::VlanSrcMac),
+    };
+    match mac {
+        Some(mac) => new.address(mac).build(),
+        None => new.build(),
+    }
+}
+
+#[async_trait]
+impl Network for Kernel {
+    async fn cards(&self) -> Result<Vec<Card>> {
+        Ok(cards::read(&self.places.sys))
+    }
+
+    async fn bring_up(&self, link: &Link) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        let name = link.bridge.as_str();
+        let make = || LinkBridge::new(name).forward_delay(0).mcast_snooping(false).build();
+        let fresh = self.find(name).await?.is_none();
+        let bridge = self.ensure(name, "bridge", make).await?;
+        let made = async {
+            let port = self.make_below(link).await?;
+            if let Some(port) = &port {
+                if let Some(old) = port.controller.filter(|old| *old != bridge.index) {
+                    tracing::info!(port = port.name, old, bridge = name, "a port moves to another bridge");
+                }
+                self.join(port, &bridge).await?;
+            }
+            self.clear(&bridge, port.as_ref()).await?;
+            let wanted = if link.mac.is_empty() {
+                port.as_ref().map(|p| p.mac.clone())
+            } else {
+                Some(link.mac.clone())
+            };
+            if let Some(bytes) =
+                wanted.filter(|mac| *mac != bridge.mac).and_then(|mac| links::mac_bytes(&mac))
+            {
+                self.set(&bridge, change().address(bytes)).await?;
+            }
+            self.ready(&bridge, size(link)?).await
+        };
+        let outcome: Result<(), Failure> = made.await;
+        if outcome.is_err() && fresh {
+            // A bridge with nothing behind it would look as if the network were there.
+            self.clear(&bridge, None).await?;
+            self.remove(&bridge).await?;
+        }
+        outcome
+    }
+
+    async fn bring_down(&self, bridge: &str) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        let Some(known) = self.find(bridge).await? else { return Ok(()) };
+        if known.kind != "bridge" {
+            return Err(failed(bridge, "this interface is no bridge"));
+        }
+        let all = self.all().await?;
+        if let Some(port) = all.iter().find(|p| p.controller == Some(known.index) && is_guest_port(p)) {
+            return Err(failed(bridge, format!("{} is still on it", port.name)));
+        }
+        dhcp::stop(&self.places.run, bridge).await?;
+        self.clear(&known, None).await?;
+        self.remove(&known).await
+    }
+
+    async fn address(&self, bridge: &str, how: &Addressing) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        let known = self.get(bridge).await?;
+        if *how != Addressing::Dhcp {
+            dhcp::stop(&self.places.run, bridge).await?;
+        }
+        match how {
+            Addressing::None => {
+                addresses::remove(&self.handle, known.index, |address, _| address.is_ipv4()).await
+            }
+            Addressing::Dhcp => dhcp::start(&self.places.run, bridge).await,
+            Addressing::Static(ip, netmask, gateway, servers) => {
+                let (wanted, prefix) = fixed(ip, netmask)?;
+                // First the new one: there is no moment in which the host has no address.
+                addresses::add(&self.handle, known.index, wanted, prefix).await?;
+                addresses::remove(&self.handle, known.index, |address, length| {
+                    address.is_ipv4() && (*address, length) != (wanted, prefix)
+                })
+                .await?;
+                let gateway = optional(gateway, "gateway")?;
+                addresses::set_gateway(&self.handle, known.index, false, gateway).await?;
+                resolver::set(&self.places.resolv_conf, bridge, servers).await
+            }
+        }
+    }
+
+    async fn address_v6(&self, bridge: &str, how: &Addressing6) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        let known = self.get(bridge).await?;
+        let announced = matches!(how, Addressing6::Autoconf);
+        let setting = format!("/proc/sys/net/ipv6/conf/{bridge}/accept_ra");
+        if let Err(error) = std::fs::write(&setting, if announced { "2" } else { "0" })
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(failed(&setting, error));
+        }
+        match how {
+            Addressing6::Autoconf => Ok(()),
+            Addressing6::Dhcp => Err(failed(bridge, "DHCP for IPv6 is not offered without systemd-networkd")),
+            Addressing6::None => {
+                addresses::remove(&self.handle, known.index, |address, _| address.is_ipv6()).await
+            }
+            Addressing6::Static(wanted, gateway) => {
+                let wanted = wanted.iter().map(|text| cidr(text)).collect::<Result<Vec<_>>>()?;
+                for (address, prefix) in &wanted {
+                    addresses::add(&self.handle, known.index, *address, *prefix).await?;
+                }
+                addresses::remove(&self.handle, known.index, |address, prefix| {
+                    address.is_ipv6() && !wanted.contains(&(*address, prefix))
+                })
+                .await?;
+                addresses::set_gateway(&self.handle, known.index, true, optional(gateway, "ipv6_gateway")?)
+                    .await
+            }
+        }
+    }
+
+    async fn addresses(&self, bridge: &str) -> Result<Addresses> {
+        match self.find(bridge).await? {
+            Some(known) => addresses::told(&self.handle, known.index).await,
+            None => Ok(Addresses::default()),
+        }
+    }
+
+    async fn filter(&self, port: &str, rule: &Filter) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        filter::apply(port, rule).await
+    }
+
+    async fn bridges(&self) -> Result<Vec<String>> {
+        let all = self.all().await?;
+        Ok(all.into_iter().filter(|known| known.kind == "bridge").map(|known| known.name).collect())
+    }
+}
+
+/// A fixed IPv4 address with its prefix length.
+pub(crate) fn fixed(ip: &str, netmask: &str) -> Result<(IpAddr, u8)> {
+    let invalid = |field: &str| errors::INVALID_IP_ADDRESS_SPECIFIED.with([field]);
+    let address = ip.parse().map_err(|_| invalid("IP"))?;
+    let prefix = netmask.parse().ok().and_then(addresses::prefix_length).ok_or_else(|| invalid("netmask"))?;
+    Ok((IpAddr::V4(address), prefix))
+}
+
+fn optional(text: &str, field: &str) -> Result<Option<IpAddr>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| errors::INVALID_IP_ADDRESS_SPECIFIED.with([field]))
+}
+
+fn cidr(text: &str) -> Result<(IpAddr, u8)> {
+    let parsed = text.split_once('/').and_then(|(address, prefix)| {
+        let address: std::net::Ipv6Addr = address.parse().ok()?;
+        Some((IpAddr::V6(address), prefix.parse().ok().filter(|prefix| *prefix <= 128)?))
+    });
+    parsed.ok_or_else(|| errors::INVALID_CIDR_ADDRESS_SPECIFIED.with(["IPv6"]))
+}
+
+/// A change of an interface that is there.
+fn change() -> LinkMessageBuilder<LinkUnspec> {
+    LinkMessageBuilder::<LinkUnspec>::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_tagged_interfaces_fit_the_kernel() {
+        assert_eq!(vlan_name("eth0", 42), "eth0.42");
+        assert_eq!(vlan_name("enp129s0f1np1x", 4094), "enp129s0f1.4094");
+    }
+
+    #[test]
+    fn addresses_with_holes_in_the_mask_are_refused() {
+        assert!(fixed("192.0.2.1", "255.0.255.0").is_err());
+        assert_eq!(fixed("192.0.2.1", "255.255.255.0").expect("fits").1, 24);
+        assert!(cidr("2001:db8::1/129").is_err());
+    }
+}

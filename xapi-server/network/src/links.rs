@@ -1,0 +1,96 @@
+//! Links as the kernel reports them. Reads only.
+
+use futures_util::TryStreamExt;
+use rtnetlink::{
+    Handle,
+    packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+};
+use xapi_schema::Result;
+
+use crate::failed;
+
+/// A network interface.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interface {
+    /// Number in the kernel.
+    pub index: u32,
+    /// Name.
+    pub name: String,
+    /// Hardware address, lower case.
+    pub mac: String,
+    /// Bytes.
+    pub mtu: u32,
+    /// Switched on.
+    pub up: bool,
+    /// There is somebody at the other end.
+    pub carrier: bool,
+    /// Index of the bridge or bond it belongs to.
+    pub controller: Option<u32>,
+    /// Index of what it is built on.
+    pub on: Option<u32>,
+    /// `bridge`, `vlan`, `bond`, `veth` ...; empty for hardware.
+    pub kind: String,
+}
+
+/// All interfaces there are.
+///
+/// # Errors
+/// INTERNAL_ERROR when the kernel does not answer.
+pub async fn all(handle: &Handle) -> Result<Vec<Interface>> {
+    let messages: Vec<LinkMessage> = handle
+        .link()
+        .get()
+        .execute()
+        .try_collect()
+        .await
+        .map_err(|error| failed("the kernel does not list its links", error))?;
+    Ok(messages.iter().map(read).collect())
+}
+
+/// A hardware address as it is written.
+pub fn mac(bytes: &[u8]) -> String {
+    let parts: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    parts.join(":")
+}
+
+/// The bytes of a hardware address.
+pub fn mac_bytes(text: &str) -> Option<Vec<u8>> {
+    let bytes: Option<Vec<u8>> = text.split(':').map(|part| u8::from_str_radix(part, 16).ok()).collect();
+    bytes.filter(|bytes| bytes.len() == 6)
+}
+
+fn read(message: &LinkMessage) -> Interface {
+    let mut found = Interface {
+        index: message.header.index,
+        name: String::new(),
+        mac: String::new(),
+        mtu: 0,
+        up: message.header.flags.contains(LinkFlags::Up),
+        carrier: message.header.flags.contains(LinkFlags::LowerUp),
+        controller: None,
+        on: None,
+        kind: String::new(),
+    };
+    for attribute in &message.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => found.name.clone_from(name),
+            LinkAttribute::Address(bytes) => found.mac = mac(bytes),
+            LinkAttribute::Mtu(mtu) => found.mtu = *mtu,
+            LinkAttribute::Controller(index) => found.controller = Some(*index),
+            LinkAttribute::Link(index) => found.on = Some(*index),
+            LinkAttribute::LinkInfo(infos) => {
+                let kind = infos.iter().find_map(|info| match info {
+                    LinkInfo::Kind(kind) => Some(kind_name(kind)),
+                    _ => None,
+                });
+                found.kind = kind.unwrap_or_default();
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn kind_name(kind: &InfoKind) -> String {
+    kind.to_string()
+}
