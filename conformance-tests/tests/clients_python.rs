@@ -40,3 +40,14 @@ fn disks_and_vms_over_http() {
     let server = Server::start(&Options::default()).expect("the daemon starts");
     run("disks.py", &[&server.url(), ROOT_PASSWORD]);
 }
+
+/// Needs no module: the interpreter's own TLS, held back to what clients of ten years ago spoke.
+#[test]
+fn old_tls() {
+    let server = Server::start(&Options { tls: true, ..Options::golden() }).expect("the daemon starts");
+    let address = server.https().expect("an address over TLS");
+    let mut command = Command::new("python3");
+    command.arg(crate_dir().join("tests/clients/tls.py")).arg(address.port().to_string()).arg(ROOT_PASSWORD);
+    let said = tools::run(&mut command).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(said.trim(), "done");
+}

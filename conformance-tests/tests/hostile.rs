@@ -7,6 +7,10 @@ use conformance_tests::{
 };
 use serde_json::{Value, json};
 
+/// Hash of the root password.
+const HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$mF4xbmoWFTXySoPuFYZJcA$TcMnHayzKHdyFeHd5DcDw9YBeZuMIlj7jHU6hZi70Eo";
+
 fn server() -> Server {
     Server::start(&Options::golden()).expect("the server starts")
 }
@@ -131,10 +135,89 @@ fn a_session_is_only_what_the_server_gave() {
 }
 
 #[test]
+fn a_session_is_written_down_nowhere() {
+    let server = server();
+    let mut client = Client::root(&server).expect("root logs in");
+    let mine = client.session().to_string();
+    let pool = ask(&mut client, "pool.get_all", &[])[0].clone();
+    ask(&mut client, "pool.set_name_label", &[pool, json!("line\nbreak\u{1b}[31m")]);
+    let secret = json!({ "value": "hush-hush", "other_config": {} });
+    ask(&mut client, "secret.create", &[secret]);
+    ask(&mut client, "session.change_password", &[json!("xenroot"), json!("very-secret")]);
+    let path = format!("/audit_log?session_id={mine}");
+    let head =
+        format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nReferer: http://x{path}\r\n\r\n");
+    let mut stream = std::net::TcpStream::connect(server.http()).expect("a connection");
+    std::io::Write::write_all(&mut stream, head.as_bytes()).expect("the request is sent");
+    let mut shown = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut shown).ok();
+    ask(&mut client, "session.logout", &[]);
+    let kept = std::fs::read_to_string(server.dir().join("state/audit.log")).expect("the audit log");
+    assert!(kept.contains("pool.set_name_label") && kept.contains("session.change_password"), "{kept}");
+    let uuid = mine.trim_start_matches("OpaqueRef:");
+    for secret in [uuid, "xenroot", "very-secret", "hush-hush"] {
+        assert!(!kept.contains(secret) && !shown.contains(secret), "{secret} is in the log");
+    }
+    assert!(kept.lines().all(|line| line.contains("method=")), "one line a call");
+}
+
+#[test]
+fn keys_that_reach_the_machine_are_for_those_who_may() {
+    let users = json!({ "ann": { "hash": HASH } });
+    let options = Options { files: vec![("users.json".into(), users.to_string())], ..Options::golden() };
+    let server = Server::start(&options).expect("the server starts");
+    let mut root = Client::root(&server).expect("root logs in");
+    let pool = ask(&mut root, "pool.get_all", &[])[0].clone();
+    ask(&mut root, "pool.enable_external_auth", &[pool, json!({}), json!("here"), json!("file")]);
+    let subject = json!({ "subject_identifier": "ann", "other_config": {} });
+    let subject = ask(&mut root, "subject.create", &[subject]);
+    let role = ask(&mut root, "role.get_by_name_label", &[json!("vm-admin")])[0].clone();
+    ask(&mut root, "subject.add_to_roles", &[subject, role]);
+    let mut ann = Client::log_in(&server, "ann", "xenroot").expect("ann logs in");
+    let vm = |config: Value, platform: Value| {
+        json!({
+            "name_label": "hers", "name_description": "", "user_version": "1", "is_a_template": false,
+            "affinity": "OpaqueRef:NULL", "memory_target": "0", "memory_static_max": "268435456",
+            "memory_dynamic_max": "268435456", "memory_dynamic_min": "134217728",
+            "memory_static_min": "67108864", "VCPUs_params": {}, "VCPUs_max": "1", "VCPUs_at_startup": "1",
+            "actions_after_shutdown": "destroy", "actions_after_reboot": "restart",
+            "actions_after_crash": "restart", "PV_bootloader": "", "PV_kernel": "", "PV_ramdisk": "",
+            "PV_args": "", "PV_bootloader_args": "", "PV_legacy_args": "", "HVM_boot_policy": "BIOS order",
+            "HVM_boot_params": {}, "platform": platform, "PCI_bus": "", "other_config": config,
+            "recommendations": ""
+        })
+    };
+    let this = ask(&mut ann, "VM.create", &[vm(json!({ "mine": "1" }), json!({}))]);
+    let mut refused = |method: &str, args: &[Value]| {
+        let failure = ann.call(method, args).expect("an answer").expect_err(method);
+        assert_eq!(failure.code, "RBAC_PERMISSION_DENIED", "{method} {args:?}");
+    };
+    // Spelled as an attacker would.
+    for key in ["pci", "PCI", "Pci", "hvm_serial", "HVM_SERIAL"] {
+        refused("VM.add_to_other_config", &[this.clone(), json!(key), json!("x")]);
+        refused("VM_add_to_other_config", &[this.clone(), json!(key), json!("x")]);
+        refused("VM.remove_from_other_config", &[this.clone(), json!(key)]);
+        refused("VM.set_other_config", &[this.clone(), json!({ key: "x" })]);
+        refused("VM.create", &[vm(json!({ key: "x" }), json!({}))]);
+    }
+    for key in ["hvm_serial", "Hvm_Serial"] {
+        refused("VM.add_to_platform", &[this.clone(), json!(key), json!("x")]);
+        refused("VM.set_platform", &[this.clone(), json!({ key: "x" })]);
+        refused("VM.create", &[vm(json!({}), json!({ key: "x" }))]);
+    }
+    ask(&mut root, "VM.add_to_other_config", &[this.clone(), json!("pci"), json!("0/0000:00:00.0")]);
+    refused("VM.set_other_config", &[this.clone(), json!({ "mine": "2" })]);
+    ask(&mut ann, "VM.add_to_other_config", &[this, json!("folder"), json!("x")]);
+}
+
+#[test]
 fn a_changed_password_is_the_only_one() {
     let server = server();
     let mut client = Client::root(&server).expect("root logs in");
+    let mut other = Client::root(&server).expect("root logs in twice");
     ask(&mut client, "session.change_password", &[json!("xenroot"), json!("another")]);
+    let ended = other.call("host.get_all", &[]).expect("an answer").expect_err("the old password's session");
+    assert_eq!(ended.code, "SESSION_INVALID");
     assert!(Client::log_in(&server, "root", "xenroot").is_err(), "the old one is wrong now");
     Client::log_in(&server, "root", "another").expect("the new one is right");
 }
@@ -143,13 +226,13 @@ fn a_changed_password_is_the_only_one() {
 fn guessing_passwords_does_not_keep_others_out() {
     let server = server();
     let mut known = Client::root(&server).expect("root logs in");
-    let guesses: Vec<_> = (0..8)
+    let guesses: Vec<_> = (0..24)
         .map(|worker| {
             let address = server.http();
             std::thread::spawn(move || {
                 let mut connection = Connection::new(address);
                 for n in 0..3 {
-                    let user = format!("guess{worker}");
+                    let user = format!("guess{worker}-{n}");
                     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "session.login_with_password",
                                       "params": [user, format!("{n}")]});
                     let answer = connection.post("/jsonrpc", "application/json", &body.to_string());
@@ -160,8 +243,11 @@ fn guessing_passwords_does_not_keep_others_out() {
         .collect();
     for _ in 0..50 {
         ask(&mut known, "host.get_all", &[]);
+        let local = Connection::local(&server.socket());
+        let opened = Client::open(local, "session.login_with_password", json!(["root", ""]));
+        ask(&mut opened.expect("an answer").expect("root on the spot"), "session.logout", &[]);
     }
-    Client::root(&server).expect("a right password still opens");
+    Client::root(&server).expect("a right password still opens, from the same source too");
     for guess in guesses {
         guess.join().expect("every guess is refused");
     }

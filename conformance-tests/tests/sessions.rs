@@ -220,3 +220,23 @@ fn what_was_acknowledged_outlives_a_kill() {
     let lost = refused(&mut root, "event.from", &[json!(["pool"]), since, json!(1.0)]);
     assert_eq!(lost.code, "EVENTS_LOST");
 }
+
+#[test]
+fn the_daemon_begins_anew_when_asked() {
+    let server = server();
+    let mut root = log_in(&server, "root");
+    let host = ask(&mut root, "host.get_all", &[])[0].clone();
+    let pem = ask(&mut root, "host.get_server_certificate", std::slice::from_ref(&host));
+    let pem = pem.as_str().expect("a text");
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----") && !pem.contains("KEY"), "{pem}");
+    let old = json!(root.session());
+    ask(&mut root, "host.restart_agent", &[host]);
+    // The address may be another afterwards; the socket is where it was.
+    let asked = json!({"jsonrpc": "2.0", "id": 1, "method": "host.get_all", "params": [old]}).to_string();
+    let begun = (0..600).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let answer = Connection::local(&server.socket()).post("/jsonrpc", "application/json", &asked);
+        answer.is_ok_and(|answer| answer.body.contains("SESSION_INVALID"))
+    });
+    assert!(begun, "a fresh daemon answers and knows no session of the old one");
+}

@@ -1,5 +1,6 @@
 //! `xapi`: the toolstack daemon. Reads its settings, puts the parts together, says how to reach it, serves.
 
+mod agent;
 mod audit;
 mod cli;
 mod config;
@@ -31,7 +32,8 @@ fn main() -> Result<()> {
     let config = Config::resolve(config::Flags::parse())?;
     state::make(&config.state_dir)?;
     log(&config)?;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config))
+    let again = tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config))?;
+    if again { agent::replace() } else { Ok(()) }
 }
 
 /// What happens goes to standard error; what was asked goes to the audit log.
@@ -49,7 +51,8 @@ fn log(config: &Config) -> Result<()> {
     Ok(())
 }
 
-async fn run(config: Config) -> Result<()> {
+/// Serves until told to end; true when a new daemon shall take its place.
+async fn run(config: Config) -> Result<bool> {
     let _lock = state::lock(&config.state_dir)?;
     let seed = seed::load(&config)?;
     let (passwords, fresh) = PasswordFile::open(&config.state_dir, config.root_password_file.as_deref())?;
@@ -58,9 +61,17 @@ async fn run(config: Config) -> Result<()> {
         let (seed, now) = (seed.clone(), SystemClock.date());
         store.commit(move |tx| first_boot::establish(tx, &seed, now)).await.context("first boot")?
     };
+    let identity = Identity::load_or_make(
+        &config.state_dir.join("xapi-ssl.pem"),
+        &seed.identity.hostname,
+        seed.identity.address.parse().ok(),
+    )?;
+    let (agent, end) = agent::pair();
     let settings = Settings {
         api_version: seed.identity.api_version,
         pool_secret: state::pool_secret(&config.state_dir)?,
+        certificate: identity.certificate().to_string(),
+        agent: Some(agent),
         ..Settings::default()
     };
     let machine = machine::simulated(&seed);
@@ -70,11 +81,6 @@ async fn run(config: Config) -> Result<()> {
     let xapi = Xapi::new(store, Arc::new(SystemClock), passwords, backends, settings, host);
     xapi_ops::startup::run(&xapi, seed.storage_repositories).await;
     tokio::spawn(xapi_ops::startup::watch(xapi.clone()));
-    let identity = Identity::load_or_make(
-        &config.state_dir.join("xapi-ssl.pem"),
-        &seed.identity.hostname,
-        seed.identity.address.parse().ok(),
-    )?;
     let handlers = handlers::Handlers { audit_log: config.state_dir.join(AUDIT_LOG) };
     let listeners = Listeners {
         http: address(config.http.as_deref())?,
@@ -88,10 +94,13 @@ async fn run(config: Config) -> Result<()> {
     announce(&config, &running, fresh.as_deref(), &identity);
     let collector = tokio::spawn(collect(xapi));
     tokio::spawn(memory::keep_small());
-    wait_for_signal().await?;
+    let again = tokio::select! {
+        signal = wait_for_signal() => signal.map(|()| false)?,
+        again = end.wait() => again,
+    };
     collector.abort();
     running.stop().await;
-    Ok(())
+    Ok(again)
 }
 
 /// The system checks root's password where it was asked to; then no other one is shown.

@@ -47,6 +47,14 @@ impl Identity {
         Ok(Identity { certificate, pem })
     }
 
+    /// The certificate without its key, as PEM.
+    pub fn certificate(&self) -> &str {
+        const END: &str = "-----END CERTIFICATE-----\n";
+        let start = self.pem.find("-----BEGIN CERTIFICATE-----");
+        let end = self.pem.find(END).map(|at| at + END.len());
+        start.zip(end).and_then(|(start, end)| self.pem.get(start..end)).unwrap_or_default()
+    }
+
     /// SHA-256 of the certificate, upper-case hex pairs with colons.
     pub fn fingerprint(&self) -> String {
         let digest = Sha256::digest(&self.certificate);
@@ -101,6 +109,7 @@ mod tests {
         let kept = Identity::load_or_make(&path, "other.example", None).unwrap();
         assert_eq!(made.fingerprint(), kept.fingerprint());
         assert_eq!(made.fingerprint().len(), 95);
+        assert!(made.certificate().ends_with("CERTIFICATE-----\n") && !made.certificate().contains("KEY"));
         made.acceptor().unwrap();
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

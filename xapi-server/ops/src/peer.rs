@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 /// The other end of a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Peer {
     /// The local socket, whose permissions make its users root.
     Local,

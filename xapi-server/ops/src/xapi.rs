@@ -26,6 +26,16 @@ pub struct Settings {
     pub failed_login_delay: f64,
     /// Programs clients may call by name; none when `None`.
     pub plugins: Option<Arc<dyn Plugins>>,
+    /// The certificate clients see, as PEM; empty without.
+    pub certificate: String,
+    /// The program around this toolstack.
+    pub agent: Option<Arc<dyn Agent>>,
+}
+
+/// The program around a toolstack.
+pub trait Agent: Send + Sync {
+    /// Ends it soon, to begin `again` or not.
+    fn stop(&self, again: bool);
 }
 
 /// Programs of the administrator's that clients call by name.
@@ -41,7 +51,14 @@ pub trait Plugins: Send + Sync {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { api_version: (2, 21), pool_secret: String::new(), failed_login_delay: 0.5, plugins: None }
+        Settings {
+            api_version: (2, 21),
+            pool_secret: String::new(),
+            failed_login_delay: 0.5,
+            plugins: None,
+            certificate: String::new(),
+            agent: None,
+        }
     }
 }
 

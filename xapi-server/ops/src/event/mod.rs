@@ -86,7 +86,10 @@ fn answer(snapshot: &Snapshot, events: Vec<Value>) -> Value {
 fn events_since(snapshot: &Snapshot, wanted: &[Subscription], since: Token) -> Result<Vec<Value>> {
     let since = match since {
         Token::Beginning => 0,
-        Token::At(generation) if generation < snapshot.floor() => return Err(errors::EVENTS_LOST.bare()),
+        // Older than what is remembered, or of a state that was put back to an earlier one.
+        Token::At(generation) if generation < snapshot.floor() || generation > snapshot.generation() => {
+            return Err(errors::EVENTS_LOST.bare());
+        }
         Token::At(generation) => generation,
     };
     let (mut messages, mut created, mut changed, mut destroyed) = (vec![], vec![], vec![], vec![]);

@@ -21,6 +21,7 @@ pub fn register(on: &mut Registry) {
     on.on(message::call::create, create);
     on.on(message::call::destroy, destroy);
     on.on(message::call::destroy_many, destroy_many);
+    on.on(message::call::destroy_all, destroy_all);
     on.on(message::call::get, get);
     on.on(message::call::get_all, get_all);
     on.on(message::call::get_since, get_since);
@@ -99,6 +100,48 @@ async fn destroy(cx: Cx, this: Ref<Message>) -> Result<()> {
 
 async fn destroy_many(cx: Cx, messages: Vec<Ref<Message>>) -> Result<()> {
     cx.commit(move |tx| messages.iter().try_for_each(|this| tx.destroy(this))).await
+}
+
+/// What [`destroy_all`] is told to spare.
+#[derive(Debug, Default)]
+struct Filter {
+    before: Option<DateTime>,
+    after: Option<DateTime>,
+    priority: Option<i64>,
+}
+
+impl Filter {
+    /// An unknown word or an unreadable value must not destroy more than was meant.
+    fn read(given: &Map<String, String>) -> Result<Filter> {
+        let mut filter = Filter::default();
+        for (key, value) in &given.0 {
+            let senseless = || errors::INVALID_VALUE.with([key, value]);
+            match key.as_str() {
+                "before" => filter.before = Some(DateTime::parse(value).ok_or_else(senseless)?),
+                "after" => filter.after = Some(DateTime::parse(value).ok_or_else(senseless)?),
+                "priority" => filter.priority = Some(value.parse().map_err(|_| senseless())?),
+                _ => return Err(senseless()),
+            }
+        }
+        Ok(filter)
+    }
+
+    fn matches(&self, record: &xapi_schema::Record) -> bool {
+        let moment = record.get(message::timestamp).unix();
+        self.before.is_none_or(|end| moment < end.unix())
+            && self.after.is_none_or(|start| moment > start.unix())
+            && self.priority.is_none_or(|priority| record.get(message::priority) == priority)
+    }
+}
+
+async fn destroy_all(cx: Cx, filters: Map<String, String>) -> Result<()> {
+    let filter = Filter::read(&filters)?;
+    cx.commit(move |tx| {
+        let matching = tx.rows(ClassId::Message).filter(|row| filter.matches(&row.record));
+        let matching: Vec<_> = matching.map(|row| row.reference.clone()).collect();
+        matching.iter().try_for_each(|reference| tx.destroy_row(ClassId::Message, reference))
+    })
+    .await
 }
 
 /// Newest first, as clients show them.

@@ -12,12 +12,14 @@ mod pool;
 mod role;
 mod secret;
 pub mod sr;
+mod user;
 pub(crate) mod vbd;
 pub(crate) mod vdi;
 pub(crate) mod vif;
 mod vlan;
 pub mod vm;
 mod vm_appliance;
+mod vm_group;
 
 use arcstr::ArcStr;
 use xapi_schema::{Map, Value};
@@ -46,7 +48,9 @@ pub fn register(on: &mut Registry) {
     vif::register(on);
     vlan::register(on);
     vm::register(on);
+    user::register(on);
     vm_appliance::register(on);
+    vm_group::register(on);
 }
 
 /// The members of a constructor with some set or replaced.

@@ -1,5 +1,7 @@
 //! `pool`: the hosts as one.
 
+mod settings;
+
 use xapi_schema::{
     Failure, Map, Ref, Result,
     classes::{Host, Network, Pif, Pool, Vm, host, network, pif, pool},
@@ -12,6 +14,7 @@ use crate::{Cx, Registry};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
+    settings::register(on);
     on.on(pool::call::sync_database, sync_database);
     on.on(pool::call::get_license_state, get_license_state);
     on.on(pool::call::join, join);

@@ -1,7 +1,7 @@
 //! `secret`: texts that others refer to by uuid.
 
 use xapi_schema::{
-    ClassId, Map, Ref, Result, Value,
+    ApiType, ClassId, Map, Ref, Result, Value,
     classes::{Secret, secret},
 };
 use xapi_store::{Read, Tx};
@@ -12,6 +12,22 @@ use crate::{Cx, Registry};
 pub fn register(on: &mut Registry) {
     on.on_create(create);
     on.on_destroy(destroy);
+    on.on(secret::call::introduce, introduce);
+}
+
+/// A secret under a uuid it has elsewhere.
+async fn introduce(
+    cx: Cx,
+    uuid: String,
+    value: String,
+    other_config: Map<String, String>,
+) -> Result<Ref<Secret>> {
+    let members = Value::map([
+        ("uuid", Value::str(uuid)),
+        ("value", Value::str(value)),
+        ("other_config", other_config.into_value()),
+    ]);
+    create(cx, members).await
 }
 
 async fn create(cx: Cx, members: Value) -> Result<Ref<Secret>> {

@@ -18,6 +18,8 @@ pub struct Principal {
 
 /// Failures that are free before waiting begins.
 const FREE: u32 = 5;
+/// Wrong passwords from one source that make it wait behind all others.
+const SUSPECT: u32 = 10;
 /// Longest wait in seconds.
 const LONGEST: f64 = 30.0;
 /// Seconds after which a principal's failures are forgotten.
@@ -48,6 +50,14 @@ impl Backoff {
             }
             _ => 0.0,
         }
+    }
+
+    /// True for a source that guesses: several wrong passwords lately, of whatever users.
+    pub fn is_suspect(&self, peer: &Peer, now: f64) -> bool {
+        let failures = self.failures.lock().unwrap_or_else(|e| e.into_inner());
+        let lately =
+            failures.iter().filter(|(p, f)| p.peer == *peer && (0.0..MEMORY).contains(&(now - f.last)));
+        lately.map(|(_, f)| f.count).sum::<u32>() >= SUSPECT
     }
 
     /// Notes a wrong password.
@@ -104,6 +114,18 @@ mod tests {
         let backoff = Backoff::default();
         (0..20).for_each(|_| backoff.failed(root(1), 1_000_000.0));
         assert_eq!(backoff.wait(&root(1), 0.0), 0.0);
+    }
+
+    #[test]
+    fn who_tries_many_users_is_suspect_and_nobody_else() {
+        let backoff = Backoff::default();
+        let peer = |last: u8| Peer::Network([10, 0, 0, last].into());
+        for n in 0..SUSPECT {
+            assert!(!backoff.is_suspect(&peer(1), 0.0));
+            backoff.failed(Principal { peer: peer(1), user: n.to_string() }, 0.0);
+        }
+        assert!(backoff.is_suspect(&peer(1), 0.0) && !backoff.is_suspect(&peer(2), 0.0));
+        assert!(!backoff.is_suspect(&peer(1), MEMORY));
     }
 
     #[test]

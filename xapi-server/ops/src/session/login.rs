@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use xapi_schema::{Ref, Result, Role, RoleSet, Value, classes, errors};
 use xapi_store::Read;
 
-use super::{Directory, Principal, Session, limits::make_room};
+use super::{Directory, Principal, Session, alert::FailedLogin, limits::make_room};
 use crate::{Peer, Xapi, role};
 
 /// What a password opened.
@@ -80,17 +80,24 @@ pub async fn login(xapi: &Arc<Xapi>, peer: &Peer, request: LoginRequest) -> Resu
     if wait > 0.0 {
         tokio::time::sleep(std::time::Duration::from_secs_f64(wait)).await;
     }
+    let lane = xapi.sessions.lane(peer, xapi.clock.now());
+    // Never closed; if it were, everybody would go first.
+    let turn = lane.acquire().await;
     let checked = match xapi.passwords.check(&user, &password).await {
         // Without a directory there are no users but local ones.
         Ok(grant) if !grant.superuser && joined(xapi).is_none() => Err(Refusal::Authentication(WRONG.into())),
         checked => checked,
     };
+    drop(turn);
     match checked {
         Ok(grant) => {
             xapi.sessions.backoff.succeeded(&principal);
             admit(xapi, user, originator, grant).await
         }
         Err(refusal) => {
+            let failure =
+                FailedLogin { user: user.clone(), originator: originator.clone(), peer: peer.clone() };
+            xapi.sessions.failed.note(failure, xapi.clock.date());
             xapi.sessions.backoff.failed(principal, xapi.clock.now());
             tracing::warn!(%peer, ?user, "login refused");
             tokio::time::sleep(std::time::Duration::from_secs_f64(xapi.settings.failed_login_delay)).await;

@@ -37,7 +37,14 @@ async fn change_password(cx: Cx, old: String, new: String) -> Result<()> {
         super::Refusal::Authentication(text) | super::Refusal::Authorization(text) => {
             errors::CHANGE_PASSWORD_REJECTED.with([text])
         }
-    })
+    })?;
+    // Whoever came in with the old password has to know the new one.
+    let own = &cx.session.reference;
+    let others = cx.xapi.sessions.all().into_iter();
+    for other in others.filter(|s| s.superuser && !s.pool && s.user == user && s.reference != *own) {
+        close(&cx.xapi, &other.reference).await;
+    }
+    Ok(())
 }
 
 async fn get_all_subject_identifiers(cx: Cx) -> Result<Vec<String>> {
@@ -79,6 +86,7 @@ pub async fn collect(xapi: &std::sync::Arc<crate::Xapi>) {
         }
     }
     login::revalidate(xapi).await;
+    super::alert::report(xapi).await;
 }
 
 /// True for the logins, which the dispatcher sends to [`log_in`].

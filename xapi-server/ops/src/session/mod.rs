@@ -3,6 +3,7 @@
 //! The record every client sees lives in the store (volatile); rights live here beside it, so that a
 //! check costs one map look-up. A session is valid exactly while its record exists.
 
+mod alert;
 mod directory;
 mod guard;
 mod limits;
@@ -74,15 +75,36 @@ impl Session {
     }
 }
 
+/// Passwords looked at at a time: from sources nothing is held against, and from those that guess.
+const LANES: [usize; 2] = [4, 1];
+
 /// All logged-in callers by reference.
-#[derive(Default)]
 pub struct Sessions {
     open: RwLock<HashMap<arcstr::ArcStr, Arc<Session>>>,
     /// Failed logins.
     pub backoff: Backoff,
+    /// What administrators are told of failed logins.
+    pub(crate) failed: alert::FailedLogins,
+    lanes: [tokio::sync::Semaphore; 2],
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Sessions {
+            open: RwLock::default(),
+            backoff: Backoff::default(),
+            failed: alert::FailedLogins::default(),
+            lanes: LANES.map(tokio::sync::Semaphore::new),
+        }
+    }
 }
 
 impl Sessions {
+    /// Where a login waits for its turn, so that those who guess hold up nobody but themselves.
+    fn lane(&self, peer: &crate::Peer, now: f64) -> &tokio::sync::Semaphore {
+        &self.lanes[usize::from(self.backoff.is_suspect(peer, now))]
+    }
+
     /// The session of a reference.
     pub fn get(&self, reference: &str) -> Option<Arc<Session>> {
         self.open.read().unwrap_or_else(|e| e.into_inner()).get(reference).cloned()

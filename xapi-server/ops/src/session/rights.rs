@@ -24,6 +24,9 @@ pub fn check(
     }
     let allowed = |roles: RoleSet| session.roles.iter().any(|role| roles.contains(role));
     let permission = message.name.to_lowercase();
+    if message.kind == Kind::Create {
+        return created(message, args.first(), &allowed);
+    }
     let keys = map_keys(message);
     if !keys.is_empty() {
         if let Some(key) = args.get(1).and_then(Value::as_str)
@@ -42,6 +45,21 @@ pub fn check(
         }
     }
     verdict(allowed(message.roles), permission, message.roles)
+}
+
+/// What a constructor sets needs the right to every listed key, as setting it afterwards does.
+fn created(message: &Message, members: Option<&Value>, allowed: &dyn Fn(RoleSet) -> bool) -> Result<()> {
+    let permission = message.name.to_lowercase();
+    verdict(allowed(message.roles), permission.clone(), message.roles)?;
+    for field in Class::of(message.class).fields {
+        let map = members.and_then(|members| members.get(field.name)).and_then(Value::as_map);
+        for (key, _) in map.unwrap_or_default() {
+            if let Some((listed, roles)) = listed_key(field.map_keys, key) {
+                verdict(allowed(roles), format!("{permission}/key:{}", listed.to_lowercase()), roles)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn verdict(allowed: bool, permission: String, roles: RoleSet) -> Result<()> {
@@ -130,6 +148,18 @@ mod tests {
         assert!(call(Role::VmAdmin, "VM.add_to_other_config", &args("else")).is_ok());
         let denied = call(Role::VmAdmin, "VM.add_to_other_config", &args("PCI")).unwrap_err();
         assert_eq!(denied.params[0], "vm.add_to_other_config/key:pci");
+    }
+
+    #[test]
+    fn a_constructor_is_no_way_around() {
+        let vm = |config: &'static str| {
+            [Value::map([("other_config", Value::map([(config, Value::str("0/0000:00:00.0"))]))])]
+        };
+        assert!(call(Role::VmAdmin, "VM.create", &vm("folder")).is_ok());
+        let denied = call(Role::VmAdmin, "VM.create", &vm("PCI")).unwrap_err();
+        assert_eq!(denied.params[0], "vm.create/key:pci");
+        assert!(call(Role::PoolAdmin, "VM.create", &vm("pci")).is_ok());
+        assert!(call(Role::VmOperator, "VM.create", &vm("folder")).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `host`: a machine of the pool.
 
+mod agent;
 mod evacuate;
 mod plugin;
 mod power;
@@ -17,6 +18,7 @@ use crate::{Cx, Registry};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
+    agent::register(on);
     evacuate::register(on);
     plugin::register(on);
     power::register(on);

@@ -2,6 +2,7 @@
 
 mod copy;
 mod lifecycle;
+mod metadata;
 mod row;
 mod setters;
 mod snapshot;
@@ -22,6 +23,7 @@ use crate::{Cx, Registry, rules};
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
     lifecycle::register(on);
+    metadata::register(on);
     snapshot::register(on);
     copy::register(on);
     setters::register(on);

@@ -1,6 +1,7 @@
 //! `VM`: virtual machines.
 
 mod create;
+mod data_source;
 mod destroy;
 mod devices;
 pub mod domain;
@@ -38,6 +39,7 @@ use crate::{
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
     create::register(on);
+    data_source::register(on);
     destroy::register(on);
     devices::register(on);
     memory::register(on);
