@@ -3,6 +3,7 @@
 //! It reads nothing but what it is given, and never writes under what it examines.
 
 pub mod cli;
+pub mod db;
 pub mod error;
 pub mod host;
 pub mod progress;

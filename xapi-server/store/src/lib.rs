@@ -6,7 +6,7 @@
 //!
 //! Never here: operations, sessions, wires. Classes are known only through the schema's tables.
 
-mod body;
+pub mod body;
 mod journal;
 mod read;
 mod snapshot;

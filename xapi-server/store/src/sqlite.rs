@@ -40,6 +40,15 @@ fn checksum(class: &str, reference: &str, body: &str) -> i64 {
     i64::from(sum.finalize())
 }
 
+/// An object that is still what was written.
+fn intact(stored: StoredRow, expected: Option<i64>) -> Result<StoredRow, JournalError> {
+    if expected.is_some_and(|sum| sum != checksum(&stored.class, &stored.reference, &stored.body)) {
+        let about = format!("{} {} is not what was written", stored.class, stored.reference);
+        return Err(JournalError::Damaged(about));
+    }
+    Ok(stored)
+}
+
 impl SqliteJournal {
     /// Opens or makes the file.
     ///
@@ -88,6 +97,37 @@ impl SqliteJournal {
         Ok(SqliteJournal { db })
     }
 
+    /// One object as it is stored.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn get(&mut self, reference: &str) -> Result<Option<StoredRow>, JournalError> {
+        let mut select = self
+            .db
+            .prepare_cached("SELECT class, ref, body, sum FROM object WHERE ref = ?1")
+            .map_err(storage)?;
+        let found = select.query_row([reference], read).optional().map_err(storage)?;
+        found.map(|(stored, expected)| intact(stored, expected)).transpose()
+    }
+
+    /// As [`Journal::load`], in byte order of class and reference, for whoever writes objects out.
+    ///
+    /// # Errors
+    /// As [`Journal::load`].
+    pub fn load_sorted(&mut self, each: &mut dyn FnMut(StoredRow)) -> Result<(), JournalError> {
+        self.hand_over("SELECT class, ref, body, sum FROM object ORDER BY class, ref", each)
+    }
+
+    fn hand_over(&mut self, select: &str, each: &mut dyn FnMut(StoredRow)) -> Result<(), JournalError> {
+        let mut select = self.db.prepare(select).map_err(storage)?;
+        let mut found = select.query([]).map_err(storage)?;
+        while let Some(row) = found.next().map_err(storage)? {
+            let (stored, expected) = read(row).map_err(storage)?;
+            each(intact(stored, expected)?);
+        }
+        Ok(())
+    }
+
     fn meta(&self, key: &str) -> Result<u64, JournalError> {
         let found =
             self.db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get::<_, i64>(0));
@@ -115,18 +155,7 @@ impl Journal for SqliteJournal {
     }
 
     fn load(&mut self, each: &mut dyn FnMut(StoredRow)) -> Result<(), JournalError> {
-        let mut select =
-            self.db.prepare("SELECT class, ref, body, sum FROM object ORDER BY serial").map_err(storage)?;
-        let mut found = select.query([]).map_err(storage)?;
-        while let Some(row) = found.next().map_err(storage)? {
-            let (stored, expected) = read(row).map_err(storage)?;
-            if expected.is_some_and(|sum| sum != checksum(&stored.class, &stored.reference, &stored.body)) {
-                let about = format!("{} {} is not what was written", stored.class, stored.reference);
-                return Err(JournalError::Damaged(about));
-            }
-            each(stored);
-        }
-        Ok(())
+        self.hand_over("SELECT class, ref, body, sum FROM object ORDER BY serial", each)
     }
 
     fn append(&mut self, batch: &Batch) -> Result<(), JournalError> {
