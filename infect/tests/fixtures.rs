@@ -75,6 +75,15 @@ fn as_imported(mut tables: Plain) -> Plain {
             }
         }
     }
+    // The set follows from `resident_on`.
+    for host in tables.get_mut("host").unwrap().values_mut() {
+        let stay: Vec<String> = sexp::read_set(&host["resident_VMs"])
+            .unwrap()
+            .into_iter()
+            .filter(|vm| control.contains(vm))
+            .collect();
+        host.insert("resident_VMs".into(), sexp::write_set(stay.iter().map(String::as_str)));
+    }
     for disk in tables.get_mut("VDI").unwrap().values_mut() {
         let pairs = sexp::read_map(&disk["sm_config"]).unwrap();
         let stay = pairs.iter().filter(|(key, _)| {

@@ -14,7 +14,7 @@ use xapi_schema::{Class, ClassId, FieldDef, Holds, Transition, Value};
 use xapi_statedb::{
     Event, Manifest, Row, Writer,
     check::{Rule, check, targets},
-    open, sexp, value,
+    model, open, sexp, value,
 };
 use xapi_store::{Journal, StoredRow, body};
 
@@ -125,6 +125,18 @@ fn write(dir: &Dir, imported: &Imported, part: &Path, progress: &mut dyn Progres
         return Err(error);
     }
     let mut asides = asides(&dir.file(ASIDE))?;
+    for (table, rows) in &asides {
+        let Some(columns) = model::table(table) else { continue };
+        for row in rows {
+            let read = |field: &FieldDef| {
+                let text = row.get(field.column_name())?;
+                value::read(field.ty, text).ok()
+            };
+            let values: Vec<Value> =
+                columns.class.fields.iter().map(|field| read(field).unwrap_or(Value::Nil)).collect();
+            point(&mut pointing, columns.class, &row.reference, &values);
+        }
+    }
     let manifest = Manifest {
         schema_major: imported.schema_major,
         schema_minor: imported.schema_minor,
