@@ -9,7 +9,10 @@
 //! no storage repository and takes no lock of one.
 
 pub mod choice;
+mod client;
 mod error;
+mod kernel_nbd;
+mod netlink;
 pub mod paths;
 pub mod record;
 mod server;

@@ -7,6 +7,7 @@
 
 use crate::choice::{Facts, Kind};
 use crate::error::{Error, Result};
+use crate::kernel_nbd;
 use crate::record::{Phase, Record, Spec, plain_id};
 use crate::server::{EXPORT, Server};
 use std::collections::BTreeMap;
@@ -16,12 +17,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use xapi_backend::storage::DataPath;
 use xennix_disk::nbd::control::{Command as Control, Status};
+use xennix_disk::ublk;
 
 /// Longest path of a socket the kernel takes.
 const MAX_SOCKET: usize = 107;
 
 /// The ways this crate can go.
-const KNOWN: [Kind; 1] = [Kind::Nbd];
+const KNOWN: [Kind; 3] = [Kind::Ublk, Kind::KernelNbd, Kind::Nbd];
 
 /// What a host is told about its data paths.
 #[derive(Debug, Clone)]
@@ -70,6 +72,8 @@ pub struct DataPaths {
     facts: Facts,
     kind: Result<Kind, String>,
     disks: Mutex<BTreeMap<String, Slot>>,
+    /// Held from choosing a device's number until it is written down.
+    numbers: Mutex<()>,
 }
 
 pub(crate) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -99,7 +103,7 @@ impl DataPaths {
                 std::fs::remove_dir_all(&dir)?;
             }
         }
-        Ok(DataPaths { settings, facts, kind, disks: Mutex::new(disks) })
+        Ok(DataPaths { settings, facts, kind, disks: Mutex::new(disks), numbers: Mutex::default() })
     }
 
     /// The ways this host has and the one that is taken, for the log of a start.
@@ -212,15 +216,53 @@ impl DataPaths {
 
     /// Lets a server serve the disk of a record, whatever there is already, and answers where.
     pub(crate) fn serve(&self, record: &mut Record) -> Result<DataPath> {
-        let server = self.server(&record.spec.id);
+        let (id, server) = (record.spec.id.clone(), self.server(&record.spec.id));
+        if record.kind == Some(Kind::Ublk) {
+            self.number(record, |taken| ublk::free(Path::new("/dev"), taken).map_err(Error::from))?;
+        }
         if !server.is_alive() {
+            record.bound = false;
+            self.save(record)?;
             server.start(&self.settings.program, record, self.settings.patience)?;
         }
-        match record.kind {
-            Some(Kind::Nbd) => Ok(DataPath::Nbd { socket: server.socket(), export: EXPORT.into() }),
-            Some(kind) => Err(Error::NotHere(kind.name().into())),
-            None => plain_path(&record.spec),
+        let path = match record.kind {
+            None => plain_path(&record.spec)?,
+            Some(Kind::Nbd) => DataPath::Nbd { socket: server.socket(), export: EXPORT.into() },
+            Some(Kind::KernelNbd) => {
+                let mut known = record.device.filter(|index| kernel_nbd::is_ours(*index, &id));
+                if known.is_none() {
+                    record.device = None;
+                    self.number(record, |taken| kernel_nbd::free(Path::new("/sys"), taken))?;
+                }
+                DataPath::Block(match (known.take(), record.device) {
+                    (Some(index), _) => kernel_nbd::reconnect(index, &id, &server.socket())?,
+                    (None, Some(index)) => kernel_nbd::connect(index, &id, &server.socket())?,
+                    (None, None) => return Err(Error::NotHere("a free nbd device".into())),
+                })
+            }
+            Some(Kind::Ublk) => DataPath::Block(ublk::node(record.device.unwrap_or_default())),
+            Some(kind) => return Err(Error::NotHere(kind.name().into())),
+        };
+        record.bound = true;
+        Ok(path)
+    }
+
+    /// Chooses a device's number where none is written down. Written down before it is used: a device nobody knows of
+    /// would never be taken away.
+    fn number(&self, record: &mut Record, free: impl Fn(&[u32]) -> Result<u32>) -> Result<()> {
+        if record.device.is_none() {
+            let _one = lock(&self.numbers);
+            record.device = Some(free(&self.devices(&record.spec.id))?);
+            self.save(record)?;
         }
+        Ok(())
+    }
+
+    /// The kernel's numbers that other disks have.
+    fn devices(&self, id: &str) -> Vec<u32> {
+        // Their locks may be held by somebody who waits for a number: what is written down is asked.
+        let others = self.ids().into_iter().filter(|other| other != id);
+        others.filter_map(|other| Record::load(&self.dir(&other)).ok()?.device).collect()
     }
 
     /// Ends what [`open`](DataPaths::open) began; everything written is durable on return, and no process is left.
@@ -251,7 +293,16 @@ impl DataPaths {
         if !dir.exists() {
             return Ok(());
         }
-        self.server(id).stop(self.settings.patience)?;
+        let server = self.server(id);
+        let (kind, device) = Record::load(&dir).map_or((None, None), |r| (r.kind, r.device));
+        if let (Some(Kind::KernelNbd), Some(index)) = (kind, device) {
+            kernel_nbd::disconnect(index, id)?;
+        }
+        server.stop(self.settings.patience)?;
+        if let (Some(Kind::Ublk), Some(index)) = (kind, device) {
+            // Fine where the server did it on its way out.
+            ublk::remove(index, ublk::tag(&server.socket()))?;
+        }
         for entry in std::fs::read_dir(&dir)? {
             let path = entry?.path();
             if path.file_name().is_some_and(|n| n != "record") {
@@ -328,7 +379,7 @@ impl DataPaths {
                 Err(e) if server.is_alive() => return Err(e),
                 _ => {}
             }
-            if !server.is_alive() {
+            if !server.is_alive() || !record.bound {
                 record.restarts += 1;
                 record.path = Some(self.serve(record)?);
             }
@@ -456,7 +507,9 @@ impl DataPaths {
             Some(phase) => {
                 let mut guard = lock(&slot);
                 let Some(record) = &mut *guard else { return Ok(()) };
-                if record.kind.is_none() || (phase == Phase::Open && self.server(id).is_alive()) {
+                if record.kind.is_none()
+                    || (phase == Phase::Open && record.bound && self.server(id).is_alive())
+                {
                     return Ok(());
                 }
                 let now = image(record).map_err(Error::Refused)?;

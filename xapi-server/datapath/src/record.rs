@@ -90,6 +90,8 @@ pub struct Record {
     pub phase: Phase,
     /// How often its server was started again.
     pub restarts: u32,
+    /// Is what the guest uses bound to the server that runs? Not so between a server's start and its end.
+    pub bound: bool,
 }
 
 impl Record {
@@ -106,6 +108,7 @@ impl Record {
             holders: 1,
             phase,
             restarts: 0,
+            bound: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! One disk server: started so that it outlives this process, told to end, and waited for. Never kills one that may
 //! still hold what a guest wrote.
 
+use crate::choice::Kind;
 use crate::error::{Error, Result};
 use crate::record::Record;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -76,6 +77,9 @@ impl Server {
         }
         if let Some(track) = &record.spec.track {
             arguments.extend(["--track".into(), track.clone().into()]);
+        }
+        if let (Some(Kind::Ublk), Some(number)) = (record.kind, record.device) {
+            arguments.extend(["--ublk".into(), number.to_string().into()]);
         }
         arguments.push("--detach".into());
         let child = Command::new(program)

@@ -77,7 +77,9 @@ fn look(paths: &DataPaths, before: &BeforeRestart, trouble: &mut HashMap<String,
         let Some(record) = slot.as_mut().filter(|r| r.kind.is_some() && r.phase == Phase::Open) else {
             continue;
         };
-        if let Some(fd) = paths.server(&id).state().as_ref().and_then(hold) {
+        if record.bound
+            && let Some(fd) = paths.server(&id).state().as_ref().and_then(hold)
+        {
             alive.push(fd);
             continue;
         }

@@ -15,6 +15,7 @@ pub mod mem;
 pub mod nbd;
 pub mod qcow2;
 pub mod source;
+pub mod ublk;
 pub mod vhd;
 pub mod volumes;
 

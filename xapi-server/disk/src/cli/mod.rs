@@ -201,6 +201,9 @@ struct ServeArgs {
     /// Offer the changes of this log as `qemu:dirty-bitmap:changes`.
     #[arg(long)]
     changes: Option<PathBuf>,
+    /// Be this block device of the kernel's ublk driver as well, or take it over from a server that died.
+    #[arg(long, value_name = "NUMBER")]
+    ublk: Option<u32>,
     /// Return when clients may connect; the server goes on by itself.
     #[arg(long)]
     detach: bool,
@@ -266,6 +269,7 @@ fn serve(a: ServeArgs, fixed: bool, out: &mut dyn Write) -> Result<()> {
         export: a.export,
         track: a.track.map(absolute).transpose()?,
         changes: a.changes,
+        ublk: a.ublk,
     };
     if a.detach {
         let arguments: Vec<_> = std::env::args_os().skip(1).filter(|a| a != "--detach").collect();

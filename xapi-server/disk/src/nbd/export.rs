@@ -188,6 +188,24 @@ impl Export {
         })
     }
 
+    /// Writes zeros that take space; with `fua` durable on return.
+    ///
+    /// # Errors
+    /// As [`write`](Export::write).
+    pub fn fill_zeros(&self, offset: u64, len: u64, fua: bool) -> Result<()> {
+        if offset.checked_add(len).is_none_or(|end| end > self.size()) {
+            return Err(Error::Range { offset, len });
+        }
+        let zeros = vec![0; len.min(1 << 20) as usize];
+        let mut done = 0;
+        while done < len {
+            let n = (len - done).min(zeros.len() as u64);
+            self.write(offset + done, &zeros[..n as usize], false)?;
+            done += n;
+        }
+        if fua { self.flush() } else { Ok(()) }
+    }
+
     /// Gives the whole sectors of a stretch back.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::file::{Access, BlockFile, OsFile};
 use crate::image::Image;
 use crate::source::Source;
+use crate::ublk::{self, Device};
 use crate::volumes::{Directory, plain_name};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
@@ -48,6 +49,8 @@ pub struct Config {
     pub track: Option<PathBuf>,
     /// A log to offer as the context `qemu:dirty-bitmap:changes`.
     pub changes: Option<PathBuf>,
+    /// Be the block device of this number of the kernel's ublk driver as well.
+    pub ublk: Option<u32>,
 }
 
 struct Client {
@@ -79,6 +82,7 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Server {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    device: Option<Device>,
 }
 
 impl Server {
@@ -108,6 +112,9 @@ impl Server {
             on_stop: Mutex::new(Some(Box::new(on_stop))),
             config,
         });
+        let number = shared.config.ublk;
+        let start = |n| Device::start(n, ublk::tag(&shared.config.socket), &shared.export);
+        let device = number.map(start).transpose()?;
         shared.save_state()?;
         let mut threads = Vec::new();
         let s = Arc::clone(&shared);
@@ -115,7 +122,7 @@ impl Server {
         let s = Arc::clone(&shared);
         let accept = move || s.accept_control(&control);
         threads.push(std::thread::Builder::new().name("control".into()).spawn(accept)?);
-        Ok(Server { shared, threads })
+        Ok(Server { shared, threads, device })
     }
 
     /// The disk served.
@@ -143,7 +150,18 @@ impl Server {
         if let Some(thread) = merger {
             let _ = thread.join();
         }
+        // A device goes while its requests can be answered, or, when they wait for a paused disk, after they failed.
+        let mut device = self.device;
+        let mut gone = Ok(());
+        if !s.export.is_paused()
+            && let Some(device) = device.take()
+        {
+            gone = device.stop();
+        }
         let closed = s.export.stop();
+        if let Some(device) = device {
+            gone = device.stop();
+        }
         for path in [&s.config.socket, &s.config.control] {
             // Wakes the thread that waits for the next client.
             let _ = UnixStream::connect(path);
@@ -158,7 +176,7 @@ impl Server {
         for path in [&s.config.socket, &s.config.control, &s.config.state] {
             let _ = std::fs::remove_file(path);
         }
-        closed
+        closed.and(gone)
     }
 }
 

@@ -96,25 +96,11 @@ fn perform(r: &Request, agreed: &Agreed, payload: &[u8]) -> Result<(), Errno> {
         command::FLUSH => export.flush(),
         command::TRIM => export.trim(r.offset, len, fua),
         // Space that must be taken is taken by writing.
-        command::ZEROES if r.flags & flag::NO_HOLE != 0 => write_zeros(export, r.offset, len, fua),
+        command::ZEROES if r.flags & flag::NO_HOLE != 0 => export.fill_zeros(r.offset, len, fua),
         command::ZEROES => export.zero(r.offset, len, fua),
         _ => return Err(Errno::Inval),
     }
     .map_err(|e| errno(&e, r.command))
-}
-
-fn write_zeros(export: &Export, offset: u64, len: u64, fua: bool) -> Result<()> {
-    if offset.checked_add(len).is_none_or(|end| end > export.size()) {
-        return Err(Error::Range { offset, len });
-    }
-    let zeros = vec![0; len.min(1 << 20) as usize];
-    let mut done = 0;
-    while done < len {
-        let n = (len - done).min(zeros.len() as u64);
-        export.write(offset + done, &zeros[..n as usize], false)?;
-        done += n;
-    }
-    if fua { export.flush() } else { Ok(()) }
 }
 
 /// What the wire calls an error.
