@@ -281,6 +281,11 @@ impl DataPaths {
         }
         record.phase = Phase::Closing;
         self.save(record)?;
+        let server = self.server(id);
+        if record.kind.is_some() && server.owes()? {
+            // Only a server can make durable what a dead one had acknowledged.
+            server.start(&self.settings.program, record, self.settings.patience)?;
+        }
         self.take_down(id)?;
         *slot = None;
         lock(&self.disks).remove(id);
@@ -337,17 +342,31 @@ impl DataPaths {
             // Written down first: from here on a server that dies must not open the image by itself.
             record.phase = Phase::Paused;
             self.save(record)?;
-            match server.tell(&Control::Pause) {
-                Ok(_) => Ok(()),
-                // It holds no image any more, which is what a pause is for.
-                Err(_) if !server.is_alive() => Ok(()),
-                Err(e) => {
+            let mut done = server.tell(&Control::Pause).map(drop);
+            // What a dead server owes must be in the image before anybody changes it.
+            for _ in 0..3 {
+                if server.is_alive() || !server.owes()? {
+                    break;
+                }
+                record.restarts += 1;
+                done = self.serve(record).and_then(|_| server.tell(&Control::Pause).map(drop));
+            }
+            match done {
+                Ok(()) => Ok(()),
+                Err(e) if server.is_alive() => {
                     if server.tell(&Control::Status).is_ok_and(|s| !s.paused) {
                         record.phase = Phase::Open;
                         self.save(record)?;
                     }
                     Err(e)
                 }
+                Err(e) if server.owes()? => {
+                    record.phase = Phase::Open;
+                    self.save(record)?;
+                    Err(e)
+                }
+                // It holds no image any more, which is what a pause is for.
+                Err(_) => Ok(()),
             }
         })
     }

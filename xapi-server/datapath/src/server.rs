@@ -14,6 +14,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use xennix_disk::nbd::control::{Command as Control, Status, send};
 use xennix_disk::nbd::state::State;
+use xennix_disk::vhd::pending::Pending;
 
 /// The export's name on every socket.
 pub(crate) const EXPORT: &str = "disk";
@@ -42,6 +43,15 @@ impl Server {
         self.dir.join("state")
     }
 
+    fn pending(&self) -> PathBuf {
+        self.dir.join("pending")
+    }
+
+    /// Did a server die that had acknowledged something it had not made durable? Only another server can.
+    pub(crate) fn owes(&self) -> Result<bool> {
+        Ok(!self.is_alive() && Pending::is_waiting(&self.pending())?)
+    }
+
     /// What a server wrote down about itself, dead or alive.
     pub(crate) fn state(&self) -> Option<State> {
         State::load(&self.state_file()).ok()
@@ -67,6 +77,7 @@ impl Server {
             ("--socket", self.socket().into_os_string()),
             ("--control", self.control().into_os_string()),
             ("--state", self.state_file().into_os_string()),
+            ("--pending", self.pending().into_os_string()),
             ("--export", EXPORT.into()),
             ("--format", record.spec.format.clone().into()),
         ] {

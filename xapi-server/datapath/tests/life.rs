@@ -146,32 +146,90 @@ fn a_snapshot_is_taken_under_a_guest_that_writes() {
     assert_eq!(place.check(), "clean\n");
 }
 
-#[test]
-fn a_server_that_is_killed_is_started_again_and_keeps_what_was_durable() {
-    let place = Place::new();
+/// Kills the server of `spec` again and again; whatever it answered must be there, flushed or not, as the guest that
+/// uses it was not killed.
+fn kill_and_go_on(place: &Place, spec: &Spec, size: usize) {
     let paths = Arc::new(place.paths());
     let _watch = watch(&paths, nothing_to_settle()).expect("watch");
-    let path = paths.open(&new_vhd(&place, "a.vhd"), true).expect("open");
-    let mut model = vec![0; 7 << 20];
+    let path = paths.open(spec, true).expect("open");
+    let mut model = vec![0; size];
     for round in 0..6u64 {
         let mut client = reconnect(&path);
         for i in 0..20u64 {
-            let at = ((round * 20 + i) * 37 % 100) * 65536;
+            let at = ((round * 20 + i) * 37 % 100) * 65536 + i % 3 * 512;
             let data = pattern(round * 100 + i + 1, 16);
-            client.write(at, &data, flag::FUA);
+            client.write(at, &data, if i % 7 == 0 { flag::FUA } else { 0 });
             model[at as usize..at as usize + data.len()].copy_from_slice(&data);
         }
-        // Not durable: may be there or not, but nothing else may change.
-        client.write(110 * 65536 - 65536, &pattern(9000 + round, 8), 0);
-        let pid = place.pid("a");
+        if round == 3 {
+            client.must(xennix_disk::nbd::proto::command::FLUSH, 0, 0, 0);
+        }
+        let pid = place.pid(&spec.id);
         place.kill(pid);
-        eventually("another server", || place.state("a").is_some_and(|s| s.pid != pid && s.is_alive()));
-        assert!(reconnect(&path).read(0, 109 * 65536) == model[..109 * 65536], "round {round}");
+        eventually("another server", || place.state(&spec.id).is_some_and(|s| s.pid != pid && s.is_alive()));
+        assert!(reconnect(&path).read(0, size) == model, "round {round}");
     }
-    assert_eq!(paths.status("a").expect("status").expect("open").record.restarts, 6);
-    paths.close("a").expect("close");
+    // The one that took over makes durable what others acknowledged.
+    reconnect(&path).must(xennix_disk::nbd::proto::command::FLUSH, 0, 0, 0);
+    let status = paths.status(&spec.id).expect("status").expect("open");
+    assert_eq!(status.record.restarts, 6);
+    paths.close(&spec.id).expect("close");
     assert_eq!(place.check(), "clean\n");
     assert!(place.leftovers().is_empty());
+    let again = paths.open(spec, false).expect("open");
+    assert!(reconnect(&again).read(0, size) == model);
+    paths.close(&spec.id).expect("close");
+}
+
+#[test]
+fn a_server_that_is_killed_is_started_again_and_nothing_it_answered_is_lost() {
+    let place = Place::new();
+    kill_and_go_on(&place, &new_vhd(&place, "a.vhd"), 7 << 20);
+    // Over a parent, where absent sectors are not zeros.
+    let place = Place::new();
+    new_vhd(&place, "a.vhd");
+    take(&place, "a.vhd", "base.vhd", "snap.vhd");
+    std::fs::remove_file(place.sr().join("snap.vhd")).expect("remove");
+    kill_and_go_on(&place, &Spec::new("a", place.sr().join("a.vhd")).expect("spec"), 7 << 20);
+    let place = Place::new();
+    std::fs::write(place.sr().join("r.raw"), vec![0; 7 << 20]).expect("write");
+    let mut spec = Spec::new("r", place.sr().join("r.raw")).expect("spec");
+    spec.served = true;
+    kill_and_go_on(&place, &spec, 7 << 20);
+    let place = Place::new();
+    new_vhd(&place, "v.vhd");
+    let made = std::process::Command::new(common::program())
+        .args(["convert", "-O", "qcow2", "v.vhd", "q.qcow2"])
+        .current_dir(place.sr())
+        .status();
+    assert!(made.expect("convert").success());
+    kill_and_go_on(&place, &Spec::new("q", place.sr().join("q.qcow2")).expect("spec"), 7 << 20);
+}
+
+#[test]
+fn what_a_dead_server_owes_is_in_the_image_before_a_snapshot_is_taken() {
+    let place = Place::new();
+    let paths = place.paths();
+    let path = paths.open(&new_vhd(&place, "a.vhd"), true).expect("open");
+    let mut client = connect(&path);
+    client.write(4096, &pattern(1, 8), 0);
+    place.kill(place.pid("a"));
+    // Nobody watches: the pause itself finds out.
+    paths
+        .while_paused("a", || {
+            take(&place, "a.vhd", "base.vhd", "snap.vhd");
+            Ok::<_, xapi_datapath::Error>(((), None))
+        })
+        .expect("snapshot");
+    assert!(place.read("snap.vhd")[4096..8192] == pattern(1, 8)[..]);
+    let mut client = reconnect(&path);
+    assert!(client.read(4096, 4096) == pattern(1, 8));
+    client.write(8192, &pattern(2, 8), 0);
+    place.kill(place.pid("a"));
+    paths.close("a").expect("close");
+    assert!(place.read("a.vhd")[8192..][..4096] == pattern(2, 8)[..]);
+    assert!(place.leftovers().is_empty());
+    assert_eq!(place.check(), "clean\n");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::source::{Extent, Raw, Source, State, check_range};
 use crate::vhd::SECTOR;
 use crate::vhd::coalesce::LeafPlan;
 use crate::vhd::merge::{Copier, Todo, format_of, prepare_leaf};
+use crate::vhd::pending::Pending;
 use crate::vhd::reader::{Image, Place};
 use crate::vhd::writer::Writer;
 use crate::volumes::{Directory, Volumes};
@@ -98,6 +99,18 @@ impl Disk {
     /// Lets `tracker` note every write from here on.
     pub fn track(&mut self, tracker: Tracker) {
         self.changes = Some(tracker);
+    }
+
+    /// Keeps what is not flushed in `pending` as well, and goes on from what a writer that died left there. Raw
+    /// images need none: all that is written is in the file.
+    ///
+    /// # Errors
+    /// As [`Writer::keep_pending`].
+    pub fn keep_pending(&mut self, pending: Pending) -> Result<()> {
+        match &mut self.leaf {
+            Leaf::Vhd(w) => w.keep_pending(pending),
+            Leaf::Raw(_) => Ok(()),
+        }
     }
 
     /// Tells everyone who follows that a stretch is about to change.

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::file::Access;
 use crate::qcow2::Qcow2Disk;
 use crate::source::{Extent, Source};
+use crate::vhd::pending::Pending;
 use crate::volumes::{Directory, Volumes};
 use std::path::Path;
 
@@ -70,6 +71,22 @@ impl Image {
                 Ok(())
             }
             _ => Err(Error::Unsupported("changes are tracked on written VHD and raw disks only".into())),
+        }
+    }
+
+    /// Lets every write survive the death of this process, with the help of the file `pending`, which must lie in
+    /// memory and be given to whoever opens the image next.
+    ///
+    /// # Errors
+    /// As [`Disk::keep_pending`].
+    pub fn survive(&mut self, pending: &Path) -> Result<()> {
+        match self {
+            Image::Disk(d) => d.keep_pending(Pending::open(pending)?),
+            Image::Chain(_) => Ok(()),
+            Image::Qcow2(q) => {
+                q.write_through();
+                Ok(())
+            }
         }
     }
 

@@ -19,6 +19,8 @@ use std::path::Path;
 pub struct Qcow2Disk {
     access: FormatAccess<File>,
     writable: bool,
+    /// Tables go to the file with every write.
+    through: bool,
     /// Keeps other writers of this host away while it lives.
     _claimed: Option<OsFile>,
     /// The names, leaf first.
@@ -45,12 +47,25 @@ impl Qcow2Disk {
         };
         let mut names = Vec::new();
         let access = open_layer(dir, name, writable, &mut names)?;
-        Ok(Qcow2Disk { access, writable, _claimed: claimed, names })
+        Ok(Qcow2Disk { access, writable, through: false, _claimed: claimed, names })
     }
 
     /// Names of the image and its backing files, leaf first.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// From now on a write that returns survives the death of this process, though not a power failure: its tables
+    /// are in the file as well.
+    pub fn write_through(&mut self) {
+        self.through = true;
+    }
+
+    fn written(&mut self) -> Result<()> {
+        if self.through {
+            self.access.flush()?;
+        }
+        Ok(())
     }
 
     /// Writes whole sectors; durable after [`flush`](Qcow2Disk::flush).
@@ -62,7 +77,8 @@ impl Qcow2Disk {
         if !self.writable {
             return Err(Error::ReadOnly);
         }
-        Ok(self.access.write(data, offset)?)
+        self.access.write(data, offset)?;
+        self.written()
     }
 
     /// Makes a stretch read as zeros.
@@ -74,7 +90,8 @@ impl Qcow2Disk {
         if !self.writable {
             return Err(Error::ReadOnly);
         }
-        Ok(self.access.write_zeroes(offset, len)?)
+        self.access.write_zeroes(offset, len)?;
+        self.written()
     }
 
     /// Returns when every write before is durable.

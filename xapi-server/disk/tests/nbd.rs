@@ -38,6 +38,7 @@ fn config(dir: &Path, image: &str) -> Config {
         state: dir.join("s.state"),
         track: None,
         changes: None,
+        pending: None,
         ublk: None,
     }
 }

@@ -31,6 +31,9 @@ pub fn program() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
         .get_or_init(|| {
+            if let Some(program) = std::env::var_os("XENNIX_DISK") {
+                return program.into();
+            }
             let exe = std::env::current_exe().expect("own path");
             let program = exe.parent().and_then(Path::parent).expect("target").join("xennix-disk");
             let built = Command::new(env!("CARGO"))

@@ -201,6 +201,9 @@ struct ServeArgs {
     /// Offer the changes of this log as `qemu:dirty-bitmap:changes`.
     #[arg(long)]
     changes: Option<PathBuf>,
+    /// A file in memory by which writes survive the death of the server, for the next one of the image.
+    #[arg(long)]
+    pending: Option<PathBuf>,
     /// Be this block device of the kernel's ublk driver as well, or take it over from a server that died.
     #[arg(long, value_name = "NUMBER")]
     ublk: Option<u32>,
@@ -269,6 +272,7 @@ fn serve(a: ServeArgs, fixed: bool, out: &mut dyn Write) -> Result<()> {
         export: a.export,
         track: a.track.map(absolute).transpose()?,
         changes: a.changes,
+        pending: a.pending.map(absolute).transpose()?,
         ublk: a.ublk,
     };
     if a.detach {

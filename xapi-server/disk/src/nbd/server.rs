@@ -49,6 +49,8 @@ pub struct Config {
     pub track: Option<PathBuf>,
     /// A log to offer as the context `qemu:dirty-bitmap:changes`.
     pub changes: Option<PathBuf>,
+    /// A file in memory by which writes survive the death of this process, for the next server of the image.
+    pub pending: Option<PathBuf>,
     /// Be the block device of this number of the kernel's ublk driver as well.
     pub ublk: Option<u32>,
 }
@@ -204,6 +206,9 @@ fn opener(config: &Config, image: PathBuf, untracked: Arc<Mutex<Option<String>>>
     Box::new(move || {
         let access = if config.read_only { Access::Read } else { Access::Write };
         let mut disk = Image::open(&image, config.format, access, config.fixed)?;
+        if let Some(pending) = &config.pending {
+            disk.survive(pending)?;
+        }
         if let Some(log) = config.track.as_ref().filter(|_| !config.read_only) {
             // A log that can't follow stays inconsistent on disk: backups then copy everything, which is right.
             let tracked = OsFile::open(log, Access::Write, false)

@@ -14,6 +14,7 @@ pub mod header;
 pub mod journal;
 pub mod locator;
 pub mod merge;
+pub mod pending;
 pub mod reader;
 pub mod resize;
 pub mod sizing;

@@ -8,6 +8,7 @@
 use super::batmap::BatmapHeader;
 use super::bitmap::{Bitmap, bitmap_bytes};
 use super::footer::{Footer, Kind};
+use super::pending::{Pending, Written};
 use super::reader::{FooterPlace, Image, Place};
 use super::{SECTOR, round_up};
 use crate::error::{Error, Result};
@@ -44,6 +45,8 @@ pub struct Writer {
     /// Data went to the file since the last flush.
     unflushed: bool,
     broken: bool,
+    /// What a successor must know of the writes that are not flushed.
+    pending: Option<Pending>,
 }
 
 impl Writer {
@@ -72,7 +75,56 @@ impl Writer {
             touched: BTreeSet::new(),
             unflushed: false,
             broken: false,
+            pending: None,
         })
+    }
+
+    /// Keeps what is not flushed in `pending` as well, and goes on from what a writer that died left there.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when that does not fit the image; [`Error::Refused`] for another image's; the system's error.
+    pub fn keep_pending(&mut self, mut pending: Pending) -> Result<()> {
+        let found = pending.take(self.image.footer.uuid)?;
+        if self.image.footer.kind == Kind::Fixed {
+            return Ok(());
+        }
+        let misfit = || Error::format("pending writes", "they do not fit the image");
+        let per = self.image.block_sectors();
+        for w in found {
+            let inside = w.within.checked_add(w.sectors).is_some_and(|end| end <= per);
+            if !inside || w.block >= u64::from(self.image.bat.len()) {
+                return Err(misfit());
+            }
+            match self.image.bat.get(w.block) {
+                // The table's turn had come before the end did.
+                Some(entry) if entry == w.entry => {
+                    if !self.dirty.contains_key(&w.block) {
+                        let map = self.image.bitmap(w.block)?.ok_or_else(misfit)?;
+                        self.dirty.insert(w.block, Dirty { map, new: false });
+                    }
+                }
+                Some(_) => return Err(misfit()),
+                None => {
+                    // The data is there: it was written before it was noted.
+                    let entry = u32::try_from(w.entry).map_err(|_| misfit())?;
+                    let size = self.image.block_size();
+                    let end = w.entry * SECTOR + bitmap_bytes(size) + u64::from(size);
+                    self.image.bat.set(w.block, entry);
+                    self.table.insert(w.block / 128);
+                    self.dirty.insert(w.block, Dirty { map: Bitmap::empty(size), new: true });
+                    self.end = self.end.max(end);
+                    self.footer_due |= !self.image.file.is_fixed();
+                }
+            }
+            if let Some(d) = self.dirty.get_mut(&w.block) {
+                d.map.set(w.within, w.sectors);
+            }
+            self.touched.insert(w.block);
+            self.unflushed = true;
+        }
+        check_table(&self.image)?;
+        self.pending = Some(pending);
+        Ok(())
     }
 
     /// The image as it reads now. Its `locate` does not know unflushed sectors: use the writer's.
@@ -119,7 +171,7 @@ impl Writer {
             rest = later;
             sector += n;
         }
-        if self.dirty.len() > MAX_DIRTY {
+        if self.dirty.len() > MAX_DIRTY || self.pending.as_ref().is_some_and(Pending::is_full) {
             self.flush()?;
         }
         Ok(())
@@ -134,13 +186,18 @@ impl Writer {
         self.unflushed = true;
         self.image.file.write_at(at, data)?;
         if let Some(d) = self.dirty.get_mut(&block) {
-            d.map.set(within, n);
+            if !d.map.set(within, n) {
+                return Ok(());
+            }
         } else {
             let mut map = self.image.bitmap(block)?.ok_or_else(|| Error::format("BAT", "entry vanished"))?;
             if !map.set(within, n) {
                 return Ok(());
             }
             self.dirty.insert(block, Dirty { map, new: false });
+        }
+        if let Some(pending) = &mut self.pending {
+            pending.add(Written { block, entry, within, sectors: n })?;
         }
         self.touched.insert(block);
         Ok(())
@@ -187,6 +244,9 @@ impl Writer {
         self.check_alive()?;
         self.broken = true;
         self.commit()?;
+        if let Some(pending) = &mut self.pending {
+            pending.clear()?;
+        }
         self.broken = false;
         Ok(())
     }
