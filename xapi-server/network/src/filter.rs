@@ -106,6 +106,16 @@ fn forgotten(port: &str) -> String {
     text
 }
 
+/// Ports that have rules now, by the rules the kernel has; none where there is no table of ours.
+pub async fn ports() -> Vec<String> {
+    let listed = Program::new("nft").args(["-j", "list", "map", "bridge", TABLE, "from"]).succeed().await;
+    let tree: serde_json::Value =
+        listed.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let maps = tree["nftables"].as_array().into_iter().flatten();
+    let elements = maps.filter_map(|item| item["map"]["elem"].as_array()).flatten();
+    elements.filter_map(|pair| pair[0].as_str().map(str::to_string)).collect()
+}
+
 /// Loads the rules for a port. A port with nothing forbidden has none.
 ///
 /// # Errors

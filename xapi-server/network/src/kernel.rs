@@ -3,7 +3,7 @@
 //! What is there already and as wanted stays untouched: frames of running guests do not notice a second call.
 //! An interface that carries the host's address hands it to the bridge it is put on, or keeps it when that fails.
 
-use std::net::IpAddr;
+use std::{collections::HashSet, net::IpAddr};
 
 use async_trait::async_trait;
 use rtnetlink::{
@@ -31,6 +31,8 @@ pub struct Kernel {
     places: Places,
     /// One change at a time: each reads what is there before it acts.
     turn: tokio::sync::Mutex<()>,
+    /// Ports with rules, once they were asked for: a port without any costs nothing to open.
+    limited: tokio::sync::OnceCell<std::sync::Mutex<HashSet<String>>>,
 }
 
 impl Kernel {
@@ -41,7 +43,12 @@ impl Kernel {
     pub fn open(places: Places) -> std::io::Result<Kernel> {
         let (connection, handle, _) = rtnetlink::new_connection()?;
         tokio::spawn(connection);
-        Ok(Kernel { handle, places, turn: tokio::sync::Mutex::default() })
+        Ok(Kernel {
+            handle,
+            places,
+            turn: tokio::sync::Mutex::default(),
+            limited: tokio::sync::OnceCell::new(),
+        })
     }
 
     async fn all(&self) -> Result<Vec<Interface>> {
@@ -472,7 +479,18 @@ impl Network for Kernel {
 
     async fn filter(&self, port: &str, rule: &Filter) -> Result<()> {
         let _turn = self.turn.lock().await;
-        filter::apply(port, rule).await
+        let known = async || std::sync::Mutex::new(filter::ports().await.into_iter().collect());
+        let limited = self.limited.get_or_init(known).await;
+        let lock = || limited.lock().unwrap_or_else(|e| e.into_inner());
+        if *rule == Filter::Open && !lock().contains(port) {
+            return Ok(());
+        }
+        filter::apply(port, rule).await?;
+        match rule {
+            Filter::Open => lock().remove(port),
+            _ => lock().insert(port.to_string()),
+        };
+        Ok(())
     }
 
     async fn bridges(&self) -> Result<Vec<String>> {

@@ -15,6 +15,9 @@ use crate::{
     rules,
 };
 
+/// How often links and leased addresses are looked at.
+const LOOKS: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// One SR of a fresh host.
 struct Fresh {
     name: &'static str,
@@ -100,14 +103,24 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     if let Err(failure) = cx.commit(recompute).await {
         tracing::error!(%failure, "what is allowed could not be worked out");
     }
-    if let Err(failure) = pif::watch_links(&cx).await {
+    pif::plug_all(&cx).await;
+    if let Err(failure) = pif::watch(&cx).await {
         tracing::warn!(%failure, "the network cards do not say how they are");
     }
 }
 
-/// Follows domains for as long as the toolstack runs.
+/// Follows domains and the network for as long as the toolstack runs.
 pub async fn watch(xapi: Arc<Xapi>) {
-    vm::guest::watch(xapi).await;
+    let cx = Cx::internal(&xapi, "xapi.network");
+    let network = async {
+        loop {
+            tokio::time::sleep(LOOKS).await;
+            if let Err(failure) = pif::watch(&cx).await {
+                tracing::debug!(%failure, "the network does not say how it is");
+            }
+        }
+    };
+    tokio::join!(vm::guest::watch(xapi), network);
 }
 
 /// Makes the SRs of a fresh host; one that has local storage is not fresh.

@@ -2,8 +2,10 @@
 
 mod auth;
 mod blob;
+mod bond;
 mod console;
 pub mod host;
+pub mod locking;
 pub mod message;
 pub(crate) mod network;
 pub mod pbd;
@@ -12,6 +14,7 @@ mod pool;
 mod role;
 mod secret;
 pub mod sr;
+mod tunnel;
 mod user;
 pub(crate) mod vbd;
 pub(crate) mod vdi;
@@ -35,6 +38,7 @@ pub fn register(on: &mut Registry) {
     auth::register(on);
     role::register(on);
     blob::register(on);
+    bond::register(on);
     console::register(on);
     host::register(on);
     network::register(on);
@@ -43,6 +47,7 @@ pub fn register(on: &mut Registry) {
     pool::register(on);
     secret::register(on);
     sr::register(on);
+    tunnel::register(on);
     vbd::register(on);
     vdi::register(on);
     vif::register(on);

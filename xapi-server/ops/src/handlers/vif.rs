@@ -12,7 +12,7 @@ use xapi_schema::{
 };
 use xapi_store::{Read, Tx};
 
-use super::{overlay, text};
+use super::{locking, overlay, text};
 use crate::{Cx, Registry, guard, rules};
 
 /// Registers the methods.
@@ -45,6 +45,11 @@ pub fn derived_mac(seed: &str, device: u32) -> String {
     let first = (hash[0] | 0x02) & !0x01;
     let bytes = [first, hash[1], hash[2], hash[3], next[1], next[2]];
     bytes.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+/// A hardware address nobody else has, locally administered.
+pub fn fresh_mac() -> String {
+    derived_mac(&uuid::Uuid::new_v4().to_string(), 0)
 }
 
 /// Six groups of two hexadecimal digits.
@@ -159,11 +164,17 @@ async fn plug(cx: Cx, this: Ref<Vif>) -> Result<()> {
         let snapshot = cx.snapshot();
         let uuid = owner_uuid(&*snapshot, &this)?;
         let plugged = cx.xapi.backends.hypervisor.plug_nic(&uuid, nic(&*snapshot, &this)?).await;
-        if plugged.is_err() {
+        let limited = match plugged {
+            Ok(()) => locking::apply(&cx, &this).await,
+            failed => failed,
+        };
+        if limited.is_err() {
+            // A card that cannot be limited as it must be is no card.
+            let _ = cx.xapi.backends.hypervisor.unplug_nic(&uuid, nic(&*snapshot, &this)?.position).await;
             let target = this.clone();
             cx.commit(move |tx| tx.set(&target, vif::currently_attached, false)).await?;
         }
-        plugged
+        limited
     };
     guard::within(&cx, &this, Op::Plug, work).await
 }
@@ -195,18 +206,31 @@ async fn move_to(cx: Cx, this: Ref<Vif>, link: Ref<Network>) -> Result<()> {
             return Err(errors::HOST_CANNOT_ATTACH_NETWORK.with([home.as_str(), link.as_str()]));
         }
     }
-    let target = this.clone();
-    cx.commit(move |tx| tx.set(&target, vif::network, link)).await?;
-    if active {
-        let snapshot = cx.snapshot();
-        let uuid = owner_uuid(&*snapshot, &this)?;
-        cx.xapi.backends.hypervisor.plug_nic(&uuid, nic(&*snapshot, &this)?).await?;
+    put_on(&cx, &this, &link).await
+}
+
+/// Puts a card on another network without asking whether it makes sense there.
+///
+/// # Errors
+/// Those of the backend.
+pub async fn put_on(cx: &Cx, this: &Ref<Vif>, link: &Ref<Network>) -> Result<()> {
+    let (target, wanted) = (this.clone(), link.clone());
+    cx.commit(move |tx| tx.set(&target, vif::network, wanted)).await?;
+    let snapshot = cx.snapshot();
+    let guest = snapshot.get(this, vif::VM)?;
+    let suspended = snapshot.get(&guest, vm::power_state)? == State::Suspended;
+    if snapshot.get(this, vif::currently_attached)? && !suspended {
+        let uuid = owner_uuid(&*snapshot, this)?;
+        cx.xapi.backends.hypervisor.plug_nic(&uuid, nic(&*snapshot, this)?).await?;
+        locking::apply(cx, this).await?;
     }
     Ok(())
 }
 
 async fn set_locking_mode(cx: Cx, this: Ref<Vif>, value: VifLockingMode) -> Result<()> {
-    cx.commit(move |tx| tx.set(&this, vif::locking_mode, value)).await
+    let target = this.clone();
+    cx.commit(move |tx| tx.set(&target, vif::locking_mode, value)).await?;
+    locking::apply(&cx, &this).await
 }
 
 /// Which of the two address families a list is for.
@@ -252,28 +276,34 @@ async fn set_allowed(cx: Cx, this: Ref<Vif>, value: Vec<String>, family: Family)
             unique.push(address);
         }
     }
-    cx.commit(move |tx| family.set(tx, &this, unique)).await
+    let target = this.clone();
+    cx.commit(move |tx| family.set(tx, &target, unique)).await?;
+    locking::apply(&cx, &this).await
 }
 
 async fn add_allowed(cx: Cx, this: Ref<Vif>, value: String, family: Family) -> Result<()> {
     family.check(&value)?;
+    let target = this.clone();
     cx.commit(move |tx| {
-        let mut all = family.get(tx, &this)?;
+        let mut all = family.get(tx, &target)?;
         if !all.contains(&value) {
             all.insert(0, value);
         }
-        family.set(tx, &this, all)
+        family.set(tx, &target, all)
     })
-    .await
+    .await?;
+    locking::apply(&cx, &this).await
 }
 
 async fn remove_allowed(cx: Cx, this: Ref<Vif>, value: String, family: Family) -> Result<()> {
+    let target = this.clone();
     cx.commit(move |tx| {
-        let mut all = family.get(tx, &this)?;
+        let mut all = family.get(tx, &target)?;
         all.retain(|known| *known != value);
-        family.set(tx, &this, all)
+        family.set(tx, &target, all)
     })
-    .await
+    .await?;
+    locking::apply(&cx, &this).await
 }
 
 /// Splits and checks an address with its prefix length.

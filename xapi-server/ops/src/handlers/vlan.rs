@@ -11,6 +11,7 @@ use crate::{Cx, Registry};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
+    on.on_named("VLAN.pool_introduce", pool_introduce);
     on.on(vlan::call::create, create);
     on.on(vlan::call::destroy, destroy);
 }
@@ -94,6 +95,11 @@ pub fn create_rows(
     let made: Ref<Vlan> = Ref::new(tx.create_value(ClassId::Vlan, None, &members)?);
     tx.set(&tagged, pif::VLAN_master_of, made.clone())?;
     Ok((made, tagged))
+}
+
+/// Only a row, as given.
+async fn pool_introduce(cx: Cx, args: Value) -> Result<Ref<Vlan>> {
+    cx.commit(move |tx| tx.create_value(ClassId::Vlan, None, &args).map(Ref::new)).await
 }
 
 async fn create(cx: Cx, under: Ref<Pif>, tag: i64, link: Ref<Network>) -> Result<Ref<Vlan>> {

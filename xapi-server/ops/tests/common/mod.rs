@@ -59,6 +59,16 @@ fn seed() -> Seed {
     }
 }
 
+fn card(number: u8) -> SimCard {
+    SimCard {
+        device: format!("eth{number}"),
+        mac: format!("aa:bb:cc:00:00:0{}", number + 1),
+        mtu: 1500,
+        carrier: true,
+        speed: 1000,
+    }
+}
+
 /// A host to make calls to.
 pub struct Host {
     pub xapi: Arc<Xapi>,
@@ -74,17 +84,7 @@ impl Host {
 
     pub async fn on(machine: Machine) -> Host {
         let dir = tempfile::tempdir().unwrap();
-        let machine = Machine {
-            memory: 14 << 30,
-            cards: vec![SimCard {
-                device: "eth0".into(),
-                mac: "aa:bb:cc:00:00:01".into(),
-                mtu: 1500,
-                carrier: true,
-                speed: 1000,
-            }],
-            ..machine
-        };
+        let machine = Machine { memory: 14 << 30, cards: vec![card(0), card(1)], ..machine };
         let store = Store::in_memory().unwrap();
         let seed = seed();
         let this = {

@@ -2,6 +2,7 @@
 
 mod agent;
 mod evacuate;
+pub mod management;
 mod plugin;
 mod power;
 mod setters;
@@ -20,6 +21,7 @@ use crate::{Cx, Registry};
 pub fn register(on: &mut Registry) {
     agent::register(on);
     evacuate::register(on);
+    management::register(on);
     plugin::register(on);
     power::register(on);
     setters::register(on);

@@ -121,6 +121,7 @@ async fn set_default_locking_mode(
     this: Ref<Network>,
     value: NetworkDefaultLockingMode,
 ) -> Result<()> {
+    // Nothing is attached, so there is no port to apply it to.
     cx.commit(move |tx| {
         let cards = tx.get(&this, network::VIFs)?;
         let attached = cards.iter().find(|card| tx.get(*card, vif::currently_attached).unwrap_or(false));

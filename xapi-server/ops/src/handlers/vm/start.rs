@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Cx, Registry,
     guard::{self, Patience},
-    handlers::{console, network as link},
+    handlers::{console, locking, network as link},
     rules::{self, Asked},
 };
 
@@ -253,8 +253,12 @@ pub async fn launch(
     };
     let written = record_start(cx, this, home, started, paused, restored).await;
     let running = match written {
-        Ok(()) if !paused => hypervisor.unpause(&uuid).await,
-        other => other,
+        // A guest is limited before it can send anything.
+        Ok(()) => match locking::apply_all(cx, this).await {
+            Ok(()) if !paused => hypervisor.unpause(&uuid).await,
+            other => other,
+        },
+        failed => failed,
     };
     if let Err(failure) = running {
         // A domain nobody knows of must not stay behind.

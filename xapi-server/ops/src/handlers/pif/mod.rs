@@ -1,11 +1,15 @@
 //! `PIF`: a host's end of a network.
 
-use xapi_backend::network::{Addressing, Card};
+mod address;
+
+use xapi_backend::network::Card;
+
+pub use address::apply as apply_addresses;
 use xapi_schema::{
-    ClassId, Failure, Ref, Result, Value,
+    ClassId, Ref, Result, Value,
     classes::{
         Host, IpConfigurationMode, Ipv6ConfigurationMode, Network, Pif, PrimaryAddressType, VmPowerState,
-        host, network, pif, pif_metrics, vif, vlan, vm,
+        host, network, pif, pif_metrics, tunnel, vif, vlan, vm,
     },
     errors,
 };
@@ -21,8 +25,10 @@ pub fn register(on: &mut Registry) {
     on.on(pif::call::forget, forget);
     on.on(pif::call::plug, plug);
     on.on(pif::call::unplug, unplug);
-    on.on(pif::call::reconfigure_ip, reconfigure_ip);
-    on.on(pif::call::reconfigure_ipv6, reconfigure_ipv6);
+    on.on(pif::call::reconfigure_ip, address::reconfigure_ip);
+    on.on(pif::call::reconfigure_ipv6, address::reconfigure_ipv6);
+    on.on_named("PIF.pool_introduce", db_introduce);
+    on.on_named("PIF.db_introduce", db_introduce);
     on.on(pif::call::set_primary_address_type, set_primary_address_type);
     on.on(pif::call::set_disallow_unplug, set_disallow_unplug);
     on.on(pif::call::set_property, set_property);
@@ -119,22 +125,72 @@ async fn scan(cx: Cx, home: Ref<Host>) -> Result<()> {
 /// Those of the backend and the store.
 pub async fn watch_links(cx: &Cx) -> Result<()> {
     let cards = cx.xapi.backends.network.cards().await?;
-    let (home, now) = (cx.host().clone(), cx.clock().date());
+    let (home, now, snapshot) = (cx.host().clone(), cx.clock().date(), cx.snapshot());
+    let mut news = Vec::new();
+    for card in cards {
+        let Some(this) = with_device(&*snapshot, &home, &card.device)? else { continue };
+        let metrics = snapshot.get(&this, pif::metrics)?;
+        let Ok(record) = snapshot.record(&metrics) else { continue };
+        let known = (record.get(pif_metrics::carrier), record.get(pif_metrics::speed));
+        // A machine on which nothing changes writes nothing.
+        if known != (card.carrier, card.speed) || record.get(pif_metrics::duplex) != card.carrier {
+            news.push((metrics, card));
+        }
+    }
+    if news.is_empty() {
+        return Ok(());
+    }
     cx.commit(move |tx| {
-        for card in &cards {
-            let Some(this) = with_device(tx, &home, &card.device)? else { continue };
-            let metrics = tx.get(&this, pif::metrics)?;
-            let Ok(record) = tx.record(&metrics).cloned() else { continue };
+        for (metrics, card) in news.into_iter().filter(|(metrics, _)| tx.exists(metrics)).collect::<Vec<_>>()
+        {
             tx.set(&metrics, pif_metrics::carrier, card.carrier)?;
             tx.set(&metrics, pif_metrics::speed, card.speed)?;
             tx.set(&metrics, pif_metrics::duplex, card.carrier)?;
-            if tx.record(&metrics)?.values() != record.values() {
-                tx.set(&metrics, pif_metrics::last_updated, now)?;
-            }
+            tx.set(&metrics, pif_metrics::last_updated, now)?;
         }
         Ok(())
     })
     .await
+}
+
+/// Brings up what a host shall have up from the start: cards and bonds, and whatever has an address. One that
+/// cannot be brought up does not keep the others.
+pub async fn plug_all(cx: &Cx) {
+    let snapshot = cx.snapshot();
+    for this in snapshot.get(cx.host(), host::PIFs).unwrap_or_default() {
+        let Ok(record) = snapshot.record(&this) else { continue };
+        let whole = record.get(pif::physical) || !record.get(pif::bond_master_of).is_empty();
+        let addressed = record.get(pif::ip_configuration_mode) != IpConfigurationMode::None;
+        let member = snapshot.exists(&record.get(pif::bond_slave_of));
+        if !record.get(pif::managed) || member || !(whole || addressed) {
+            continue;
+        }
+        if let Err(failure) = bring_up(cx, &this).await {
+            tracing::warn!(%failure, device = record.get(pif::device), "a network interface did not come up");
+        } else if let Err(failure) = apply_addresses(cx, &this).await {
+            tracing::warn!(%failure, device = record.get(pif::device), "an address could not be set");
+        }
+    }
+}
+
+/// Follows links and leased addresses of this host.
+///
+/// # Errors
+/// Those of the backend and the store.
+pub async fn watch(cx: &Cx) -> Result<()> {
+    watch_links(cx).await?;
+    for this in cx.snapshot().get(cx.host(), host::PIFs)? {
+        let record = cx.snapshot().record(&this)?.clone();
+        let leased = record.get(pif::ip_configuration_mode) == IpConfigurationMode::Dhcp;
+        let announced = !matches!(
+            record.get(pif::ipv6_configuration_mode),
+            Ipv6ConfigurationMode::None | Ipv6ConfigurationMode::Static
+        );
+        if record.get(pif::currently_attached) && (leased || announced) {
+            address::observe(cx, &this).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn introduce(cx: Cx, home: Ref<Host>, mac: String, device: String, managed: bool) -> Result<Ref<Pif>> {
@@ -183,12 +239,21 @@ async fn forget(cx: Cx, this: Ref<Pif>) -> Result<()> {
     cx.commit(move |tx| remove(tx, &this)).await
 }
 
-fn remove(tx: &mut Tx, this: &Ref<Pif>) -> Result<()> {
+/// Removes a PIF's row with its metrics.
+///
+/// # Errors
+/// Those of the store.
+pub fn remove(tx: &mut Tx, this: &Ref<Pif>) -> Result<()> {
     let metrics = tx.get(this, pif::metrics)?;
     if tx.exists(&metrics) {
         tx.destroy(&metrics)?;
     }
     tx.destroy(this)
+}
+
+/// Only a row, as given.
+async fn db_introduce(cx: Cx, args: Value) -> Result<Ref<Pif>> {
+    cx.commit(move |tx| tx.create_value(ClassId::Pif, None, &args).map(Ref::new)).await
 }
 
 async fn db_forget(cx: Cx, this: Ref<Pif>) -> Result<()> {
@@ -208,6 +273,11 @@ fn assert_managed(cx: &Cx, this: &Ref<Pif>) -> Result<()> {
 /// Those of the backend.
 pub async fn bring_up(cx: &Cx, this: &Ref<Pif>) -> Result<()> {
     let snapshot = cx.snapshot();
+    if let Some(over) = snapshot.get(this, pif::tunnel_access_PIF_of)?.first() {
+        let under = snapshot.get(over, tunnel::transport_PIF)?;
+        super::tunnel::assert_transport(&*snapshot, &under)?;
+        link::bring_up(cx, &snapshot.get(&under, pif::network)?).await?;
+    }
     let tagged = snapshot.get(this, pif::VLAN_master_of)?;
     if snapshot.exists(&tagged) {
         let under = snapshot.get(&tagged, vlan::tagged_PIF)?;
@@ -241,7 +311,8 @@ async fn plug(cx: Cx, this: Ref<Pif>) -> Result<()> {
     if cx.snapshot().exists(&cx.snapshot().get(&this, pif::bond_slave_of)?) {
         return Err(errors::CANNOT_PLUG_BOND_SLAVE.with([&this]));
     }
-    bring_up(&cx, &this).await
+    bring_up(&cx, &this).await?;
+    apply_addresses(&cx, &this).await
 }
 
 async fn unplug(cx: Cx, this: Ref<Pif>) -> Result<()> {
@@ -254,103 +325,6 @@ async fn unplug(cx: Cx, this: Ref<Pif>) -> Result<()> {
         return Err(errors::PIF_DOES_NOT_ALLOW_UNPLUG.with([&this]));
     }
     bring_down(&cx, &this).await
-}
-
-fn is_v4(text: &str) -> bool {
-    text.parse::<std::net::Ipv4Addr>().is_ok()
-}
-
-async fn reconfigure_ip(
-    cx: Cx,
-    this: Ref<Pif>,
-    mode: IpConfigurationMode,
-    ip: String,
-    netmask: String,
-    gateway: String,
-    dns: String,
-) -> Result<()> {
-    assert_managed(&cx, &this)?;
-    let fixed = mode == IpConfigurationMode::Static;
-    if fixed {
-        for (name, value) in [("IP", &ip), ("netmask", &netmask)] {
-            if value.is_empty() {
-                return Err(errors::INVALID_IP_ADDRESS_SPECIFIED.with([name]));
-            }
-        }
-    }
-    for (name, value) in [("IP", &ip), ("netmask", &netmask), ("gateway", &gateway)] {
-        if !value.is_empty() && !is_v4(value) {
-            return Err(errors::INVALID_IP_ADDRESS_SPECIFIED.with([name]));
-        }
-    }
-    let record = cx.snapshot().record(&this)?.clone();
-    let v4 = record.get(pif::primary_address_type) == PrimaryAddressType::IPv4;
-    if record.get(pif::management) && v4 && mode == IpConfigurationMode::None {
-        return Err(errors::PIF_IS_MANAGEMENT_INTERFACE.with([&this]));
-    }
-    if record.get(pif::currently_attached) {
-        let network = record.get(pif::network);
-        let bridge = cx.snapshot().get(&network, network::bridge)?;
-        let servers = dns.split(',').filter(|s| !s.is_empty()).map(str::to_string).collect();
-        let how = match mode {
-            IpConfigurationMode::None => Addressing::None,
-            IpConfigurationMode::Dhcp => Addressing::Dhcp,
-            IpConfigurationMode::Static => {
-                Addressing::Static(ip.clone(), netmask.clone(), gateway.clone(), servers)
-            }
-        };
-        cx.xapi.backends.network.address(&bridge, &how).await?;
-    }
-    let management = record.get(pif::management);
-    cx.commit(move |tx| {
-        if management && fixed {
-            let home = tx.get(&this, pif::host)?;
-            tx.set(&home, host::address, ip.clone())?;
-        }
-        tx.set(&this, pif::ip_configuration_mode, mode)?;
-        tx.set(&this, pif::IP, ip)?;
-        tx.set(&this, pif::netmask, netmask)?;
-        tx.set(&this, pif::gateway, gateway)?;
-        tx.set(&this, pif::DNS, dns)
-    })
-    .await
-}
-
-async fn reconfigure_ipv6(
-    cx: Cx,
-    this: Ref<Pif>,
-    mode: Ipv6ConfigurationMode,
-    address: String,
-    gateway: String,
-    dns: String,
-) -> Result<()> {
-    assert_managed(&cx, &this)?;
-    if !gateway.is_empty() && gateway.parse::<std::net::Ipv6Addr>().is_err() {
-        return Err(errors::INVALID_IP_ADDRESS_SPECIFIED.with(["gateway"]));
-    }
-    let cidr = |text: &str| {
-        text.split_once('/').is_some_and(|(address, length)| {
-            address.parse::<std::net::Ipv6Addr>().is_ok() && length.parse::<u8>().is_ok_and(|l| l <= 128)
-        })
-    };
-    if mode == Ipv6ConfigurationMode::Static && !cidr(&address) {
-        return Err(errors::INVALID_CIDR_ADDRESS_SPECIFIED.with(["IPv6"]));
-    }
-    let record = cx.snapshot().record(&this)?.clone();
-    let v6 = record.get(pif::primary_address_type) == PrimaryAddressType::IPv6;
-    if record.get(pif::management) && v6 && mode == Ipv6ConfigurationMode::None {
-        return Err(errors::PIF_IS_MANAGEMENT_INTERFACE.with([&this]));
-    }
-    if record.get(pif::currently_attached) && mode != Ipv6ConfigurationMode::None {
-        return Err(Failure::not_implemented("PIF.reconfigure_ipv6 of a PIF that is up"));
-    }
-    cx.commit(move |tx| {
-        tx.set(&this, pif::ipv6_configuration_mode, mode)?;
-        tx.set(&this, pif::IPv6, vec![address])?;
-        tx.set(&this, pif::ipv6_gateway, gateway)?;
-        if dns.is_empty() { Ok(()) } else { tx.set(&this, pif::DNS, dns) }
-    })
-    .await
 }
 
 async fn set_primary_address_type(cx: Cx, this: Ref<Pif>, value: PrimaryAddressType) -> Result<()> {
