@@ -5,7 +5,10 @@
 pub mod cli;
 pub mod db;
 pub mod error;
+pub mod generate;
 pub mod host;
+pub mod keep;
+pub mod pool;
 pub mod progress;
 pub mod report;
 

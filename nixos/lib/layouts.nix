@@ -64,23 +64,25 @@ rec {
   devices = cfg: if cfg.layout == "none" || cfg.layout == inPlace then { } else layouts.${cfg.layout} cfg;
 
   # Mounts of an infected host, by the partition numbers XCP-ng gave: 2 was its backup and is our root now, 4 the ESP,
-  # 5 its logs, 6 swap. 1 (its root) is only ever read, 3 belongs to the storage repository and is not touched.
+  # 5 its logs, 6 swap. 1 (its root) is only ever read, 3 belongs to the storage repository and is not touched. Hosts
+  # with a partition of their maker's, or without a repository, are numbered otherwise: their devices are named.
   partition = device: number:
     let digit = builtins.match ".*[0-9]" device != null;
     in if prelude.hasPrefix "/dev/disk/by-" device then "${device}-part${toString number}"
     else "${device}${if digit then "p" else ""}${toString number}";
   inPlaceMounts = cfg:
-    if cfg.layout != inPlace then { fileSystems = { }; swapDevices = [ ]; } else {
+    let given = device: number: if device != null then device else partition cfg.device number;
+    in if cfg.layout != inPlace then { fileSystems = { }; swapDevices = [ ]; } else {
       fileSystems = {
-        "/" = { device = if cfg.rootDevice != null then cfg.rootDevice else partition cfg.device 2; fsType = "ext4"; };
+        "/" = { device = given cfg.rootDevice 2; fsType = "ext4"; };
       } // optionalAttrs cfg.efi {
-        "/boot" = { device = partition cfg.device 4; fsType = "vfat"; options = [ "umask=0077" ]; };
+        "/boot" = { device = given cfg.espDevice 4; fsType = "vfat"; options = [ "umask=0077" ]; };
       } // optionalAttrs cfg.keepOldLogs {
-        "/var/log/xcp-ng" = { device = partition cfg.device 5; fsType = "auto"; options = [ "ro" "nofail" ]; };
+        "/var/log/xcp-ng" = { device = given cfg.logsDevice 5; fsType = "auto"; options = [ "ro" "nofail" ]; };
       } // optionalAttrs cfg.keepOldRoot {
-        "/old" = { device = partition cfg.device 1; fsType = "auto"; options = [ "ro" "nofail" "noexec" ]; };
+        "/old" = { device = given cfg.oldRootDevice 1; fsType = "auto"; options = [ "ro" "nofail" "noexec" ]; };
       };
-      swapDevices = [{ device = partition cfg.device 6; }];
+      swapDevices = [{ device = given cfg.swapDevice 6; }];
     };
 
   checks = cfg: [

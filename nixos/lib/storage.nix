@@ -32,7 +32,7 @@ let
         legacy_mode = if sr.type == "iso" then "true" else null;
       }
     // sr.deviceConfig;
-  isIso = sr: sr.type == "iso" || sr.type == "nfs-iso";
+  isIso = sr: sr.type == "iso" || sr.type == "nfs-iso" || (sr.type == "other" && sr.xapiType == "iso");
   isShared = sr: if sr.shared != null then sr.shared else sr.type == "nfs" || sr.type == "nfs-iso";
 
   directories = paths: {

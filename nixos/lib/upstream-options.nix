@@ -55,8 +55,10 @@ services
   "users.users.<name>.isSystemUser" = flag;
   "users.users.<name>.group" = text;
   "users.users.<name>.home" = t: t.path;
+  "users.users.<name>.hashedPasswordFile" = t: t.nullOr t.str;
   "users.groups.<name>.members" = texts;
 }
+// at "nixos/modules/config/networking.nix" { "networking.timeServers" = texts; }
 // at "nixos/modules/config/swap.nix" { "swapDevices" = t: t.listOf (t.attrsOf t.anything); }
 // at "nixos/modules/hardware/all-firmware.nix" { "hardware.enableRedistributableFirmware" = flag; }
 // at "nixos/modules/misc/documentation.nix" {
@@ -89,7 +91,14 @@ services
   "networking.firewall.allowedTCPPorts" = t: t.listOf t.port;
   "networking.firewall.interfaces.<name>.allowedTCPPorts" = t: t.listOf t.port;
 }
+// at "nixos/modules/config/console.nix" { "console.keyMap" = t: t.either t.str t.path; }
+// at "nixos/modules/config/locale.nix" { "time.timeZone" = t: t.nullOr t.str; }
+// at "nixos/modules/services/networking/iscsi/initiator.nix" {
+  "services.openiscsi.enable" = flag;
+  "services.openiscsi.name" = text;
+}
 // at "nixos/modules/services/networking/ssh/sshd.nix" {
+  "users.users.<name>.openssh.authorizedKeys.keys" = texts;
   "services.openssh.enable" = flag;
   "services.openssh.settings" = free;
 }

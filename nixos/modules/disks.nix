@@ -15,6 +15,10 @@ in
       "How the system's disk is divided. `xcp-ng-inplace` mounts what a converted host has and formats nothing.";
     device = make.value (types.nullOr types.str) null "/dev/disk/by-id/nvme-EXAMPLE" "The system's disk.";
     rootDevice = make.value (types.nullOr types.str) null "/dev/disk/by-label/xennix-root" "Root of a converted host, where it is not partition 2 of `device`.";
+    espDevice = make.value (types.nullOr types.str) null "/dev/disk/by-label/BOOT-AB12CD" "EFI system partition of a converted host, where it is not partition 4 of `device`.";
+    logsDevice = make.value (types.nullOr types.str) null "/dev/disk/by-label/logs-ab12cd" "Old logs of a converted host, where they are not partition 5 of `device`.";
+    swapDevice = make.value (types.nullOr types.str) null "/dev/disk/by-label/swap-ab12cd" "Swap of a converted host, where it is not partition 6 of `device`.";
+    oldRootDevice = make.value (types.nullOr types.str) null "/dev/disk/by-label/root-ab12cd" "Old root of a converted host, where it is not partition 1 of `device`.";
     allowUnstableDevice = make.flag false "Whether a name such as /dev/sda is accepted, which can be another disk after the next start.";
     efi = make.flag true "Whether a converted host has an EFI system partition.";
     espSize = make.value types.str "1G" "2G" "Size of the EFI system partition; each generation takes about 50 MB of it.";

@@ -100,3 +100,55 @@ impl Source {
         host
     }
 }
+
+/// Which database belongs to the host.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Database {
+    /// The pool's database; without it the one among the host's files.
+    #[arg(long, value_name = "FILE")]
+    pub db: Option<PathBuf>,
+}
+
+/// A database as a file: the given one, or a copy of the one among the host's files.
+pub enum Found {
+    /// A file that was there.
+    There(PathBuf),
+    /// One copied out of an image.
+    Copied(tempfile::NamedTempFile),
+}
+
+impl Found {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match self {
+            Found::There(path) => path,
+            Found::Copied(file) => file.path(),
+        }
+    }
+}
+
+/// Where it is when nothing else is said.
+const STATE_DB: &str = "/var/lib/xcp/state.db";
+
+impl Database {
+    /// Finds it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find(&self, source: &Source, host: &Host) -> Result<Found> {
+        if let Some(path) = &self.db {
+            return Ok(Found::There(path.clone()));
+        }
+        let configured = host.databases.iter().filter(|one| !one.remote()).map(|one| one.path.as_str());
+        for path in configured.chain([STATE_DB]) {
+            let Some(mut file) = source.tree.open(path).map_err(Error::io(Path::new(path)))? else {
+                continue;
+            };
+            // The files may lie in an image: a copy of root's own, gone with the process, is read instead.
+            let mut copy = tempfile::NamedTempFile::new().map_err(Error::io(Path::new(path)))?;
+            std::io::copy(&mut file, &mut copy).map_err(Error::io(Path::new(path)))?;
+            return Ok(Found::Copied(copy));
+        }
+        Err(Error::refused("DB_MISSING", "the host's files hold no database: name one with --db"))
+    }
+}

@@ -1,6 +1,7 @@
 //! An XCP-ng host, read whole and left as it is: each file by its own reader, put together as one description. A file
 //! that is not there is no error here; one that is not as it should be is, with file and line.
 
+pub mod carried;
 pub mod certificate;
 pub mod fstab;
 pub mod gpt;
