@@ -67,12 +67,9 @@ pub fn write(cx: &Context<'_>, notes: &mut Vec<Note>) -> String {
             "ext" | "lvm" | "lvhd" => {
                 set = set.with("type", if kind == "ext" { "ext" } else { "lvm" });
                 // Several devices are written as one list.
-                match config.get("device").filter(|device| !device.contains(',')).cloned() {
-                    Some(device) => {
-                        config.remove("device");
-                        set = set.with("device", device);
-                    }
-                    None => {}
+                if let Some(device) = config.get("device").filter(|device| !device.contains(',')).cloned() {
+                    config.remove("device");
+                    set = set.with("device", device);
                 }
             }
             "nfs" => {

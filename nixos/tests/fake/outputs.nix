@@ -11,13 +11,14 @@ let
     extend = overlay: let final = packages // overlay final packages; in final;
     rustPlatform.buildRustPackage = recipe:
       let
-        of = output: derivation {
-          name = "${recipe.pname}-${recipe.version}";
-          inherit system;
-          builder = "/bin/sh";
-          args = [ "-c" "echo > $out" ];
-          flags = toString recipe.cargoBuildFlags;
-        } // { outputName = output; };
+        of = output: derivation
+          {
+            name = "${recipe.pname}-${recipe.version}";
+            inherit system;
+            builder = "/bin/sh";
+            args = [ "-c" "echo > $out" ];
+            flags = toString recipe.cargoBuildFlags;
+          } // { outputName = output; };
       in
       of "out" // builtins.listToAttrs (map (name: { inherit name; value = of name; }) recipe.outputs);
     runCommand = name: _: _: fake name;

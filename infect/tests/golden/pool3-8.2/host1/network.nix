@@ -42,7 +42,7 @@
         interfaces = [ "eth1" ];
         mtu = 9000;
         address = "198.51.100.22/24";
-        routes = [ { destination = "203.0.113.0/24"; gateway = "198.51.100.1"; } ];
+        routes = [{ destination = "203.0.113.0/24"; gateway = "198.51.100.1"; }];
       };
       xapi2 = {
         label = "Private <internal> \"net\" 100%";

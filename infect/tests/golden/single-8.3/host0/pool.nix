@@ -8,7 +8,9 @@
     nameDescription = "Default install";
   };
   xennix.pool = { nameLabel = "lab"; nameDescription = "synthetic single host"; };
+  time.timeZone = "Europe/Berlin";
   networking.timeServers = [ "0.pool.ntp.example" "1.pool.ntp.example" ];
+  console.keyMap = "de";
   services.openiscsi = { enable = true; name = "iqn.2025-01.net.example:xcp-one"; };
   services.openssh.enable = true;
   users.users.root.hashedPasswordFile = "/var/lib/xennix-handoff/root-password";
