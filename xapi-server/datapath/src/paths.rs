@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use xapi_backend::storage::DataPath;
+use xennix_disk::chain::Format;
 use xennix_disk::nbd::control::{Command as Control, Status};
 use xennix_disk::ublk;
 
@@ -282,9 +283,13 @@ impl DataPaths {
         record.phase = Phase::Closing;
         self.save(record)?;
         let server = self.server(id);
-        if record.kind.is_some() && server.owes()? {
-            // Only a server can make durable what a dead one had acknowledged.
-            server.start(&self.settings.program, record, self.settings.patience)?;
+        if record.kind.is_some() && !server.is_alive() {
+            // Not one that is only being started either.
+            server.stop(self.settings.patience)?;
+            if server.owes()? {
+                // Only a server can make durable what a dead one had acknowledged.
+                server.start(&self.settings.program, record, self.settings.patience)?;
+            }
         }
         self.take_down(id)?;
         *slot = None;
@@ -342,6 +347,10 @@ impl DataPaths {
             // Written down first: from here on a server that dies must not open the image by itself.
             record.phase = Phase::Paused;
             self.save(record)?;
+            if !server.is_alive() {
+                // Not one that is only being started either.
+                server.stop(self.settings.patience)?;
+            }
             let mut done = server.tell(&Control::Pause).map(drop);
             // What a dead server owes must be in the image before anybody changes it.
             for _ in 0..3 {
@@ -490,9 +499,37 @@ impl DataPaths {
         slots.iter().filter_map(|slot| lock(slot).clone()).collect()
     }
 
+    /// Keeps the server of a disk that a predecessor left away from its images, so that what was half-done among them
+    /// can be finished or undone: a running merge is given up, the disk is paused. [`recover`](DataPaths::recover)
+    /// lets it go on. Fine for a disk that is not running.
+    ///
+    /// # Errors
+    /// As [`pause`](DataPaths::pause).
+    pub fn quiet(&self, id: &str) -> Result<()> {
+        let Some(status) = self.status(id)? else { return Ok(()) };
+        if status.record.kind.is_none() || status.record.phase != Phase::Open {
+            return Ok(());
+        }
+        let server = self.server(id);
+        let merging = |status: Option<Status>| {
+            matches!(status.and_then(|s| s.merge), Some(xennix_disk::nbd::control::Merge::Running { .. }))
+        };
+        if merging(status.server) {
+            server.tell(&Control::CancelCoalesce)?;
+            let end = std::time::Instant::now() + self.settings.patience;
+            while merging(server.tell(&Control::Status).ok()) {
+                if std::time::Instant::now() >= end {
+                    return Err(Error::Server("a merge does not end".into()));
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        self.pause(id)
+    }
+
     /// Brings every disk a predecessor left to where it belongs: half-opened ones are closed, half-closed ones too,
     /// paused ones go on, dead servers are started again. To be called when the storage below is usable and its
-    /// journals are settled. `image` may answer the image's present name; answering an error leaves the disk as it
+    /// journals are settled, with the disks [`quiet`](DataPaths::quiet) meanwhile. `image` may answer the image's present name; answering an error leaves the disk as it
     /// is. What went wrong is answered by disk.
     pub fn recover(
         &self,
@@ -555,6 +592,11 @@ impl DataPaths {
 
 /// Where the bytes of a raw image are.
 fn plain_path(spec: &Spec) -> Result<DataPath> {
+    let name = spec.image.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    if !matches!(Format::of_name(name), None | Some(Format::Raw)) {
+        // The emulator would get it as it is, and might look inside.
+        return Err(Error::Refused(format!("the name {name:?} is not one of a raw image")));
+    }
     let kind = std::fs::metadata(&spec.image)?.file_type();
     if kind.is_block_device() {
         Ok(DataPath::Block(spec.image.clone()))

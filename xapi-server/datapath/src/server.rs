@@ -7,6 +7,7 @@ use crate::record::Record;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -93,9 +94,11 @@ impl Server {
             arguments.extend(["--ublk".into(), number.to_string().into()]);
         }
         arguments.push("--detach".into());
+        let lock = self.settle(patience)?;
         let child = Command::new(program)
             .args(&arguments)
-            .stdin(Stdio::null())
+            // The lock goes with the process and ends with it, whatever becomes of this one.
+            .stdin(Stdio::from(lock))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -124,11 +127,37 @@ impl Server {
         Ok(send(&self.control(), command)?)
     }
 
-    /// Ends it and waits until the process is gone; fine when it is gone already.
+    /// Ends it and waits until the process is gone, one that is only being started as well; fine when it is gone
+    /// already.
     ///
     /// # Errors
     /// [`Error::Server`] when it does not answer or does not end within `patience`.
     pub(crate) fn stop(&self, patience: Duration) -> Result<()> {
+        self.settle(patience).map(drop)
+    }
+
+    /// Makes sure that no server runs and none is being started; the lock that keeps it so.
+    fn settle(&self, patience: Duration) -> Result<File> {
+        let path = self.dir.join("lock");
+        let lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let end = Instant::now() + patience;
+        loop {
+            self.stop_running(patience)?;
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::Error(e)) => return Err(e.into()),
+                // Somebody started one and died before it was ready.
+                Err(TryLockError::WouldBlock) if Instant::now() < end => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::Server("one that is being started does not come up".into()));
+                }
+            }
+        }
+    }
+
+    fn stop_running(&self, patience: Duration) -> Result<()> {
         let Some(state) = self.state() else { return Ok(()) };
         let Some(alive) = hold(&state) else { return Ok(()) };
         if let Err(e) = send(&state.control, &Control::Stop)

@@ -1,5 +1,6 @@
 //! What the engine writes, read by a reader that shares no line with it (`reader.py`), and by the original stack's
-//! own tool where `VHD_UTIL` names one.
+//! own tools where `XENNIX_BLKTAP` names the directory they were built in. Images without parents are read by the
+//! emulator's tool as well; others it reads wrongly.
 
 mod common;
 
@@ -8,8 +9,11 @@ use std::path::Path;
 use std::process::Command;
 use xennix_disk::chain::Format;
 use xennix_disk::disk::Disk;
+use xennix_disk::file::Access;
 use xennix_disk::vhd::coalesce::{coalesce, leaf_coalesce};
 use xennix_disk::vhd::create::{NewImage, Room, create};
+use xennix_disk::vhd::footer::Kind;
+use xennix_disk::vhd::reader::Image;
 use xennix_disk::vhd::resize::grow;
 use xennix_disk::vhd::snapshot::{Child, Snapshot, revert, snapshot};
 use xennix_disk::volumes::{Directory, Volumes};
@@ -22,15 +26,53 @@ fn check(volumes: &Directory, dir: &Path, what: &str) {
         let errors = String::from_utf8_lossy(&out.stderr);
         assert!(out.status.success(), "{what}: {name}: {errors}");
         assert!(out.stdout == read_all(volumes, name), "{what}: the readers disagree about {name}");
-        if let Ok(tool) = std::env::var("VHD_UTIL") {
-            let out = Command::new(tool)
-                .args(["check", "-p", "-n"])
-                .arg(dir.join(name))
-                .output()
-                .expect("VHD_UTIL");
-            let text =
-                String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
-            assert!(out.status.success(), "{what}: {name}: {text}");
+        emulator(volumes, dir, name, what);
+        blktap(volumes, dir, name, what);
+    }
+}
+
+/// The emulator's tool, where the image is one it can read.
+fn emulator(volumes: &Directory, dir: &Path, name: &str, what: &str) {
+    let image = Image::open(volumes.open(name, Access::Read).expect("open")).expect("image");
+    if image.footer().kind != Kind::Dynamic {
+        return;
+    }
+    let raw = dir.join("emulator.out");
+    let done = Command::new("qemu-img")
+        .args(["convert", "-f", "vpc", "-O", "raw"])
+        .args([&dir.join(name), &raw])
+        .output();
+    match done {
+        Ok(out) => {
+            assert!(out.status.success(), "{what}: {name}: {}", String::from_utf8_lossy(&out.stderr));
+            let theirs = std::fs::read(&raw).expect("read");
+            std::fs::remove_file(&raw).expect("remove");
+            assert!(theirs == read_all(volumes, name), "{what}: the emulator disagrees about {name}");
+        }
+        Err(_) if std::env::var_os("CI").is_none() => println!("skipped: qemu-img is not installed"),
+        Err(e) => panic!("qemu-img: {e}"),
+    }
+}
+
+/// The original's tools, where somebody built them: `vhd-util` checks and reads the image.
+fn blktap(volumes: &Directory, dir: &Path, name: &str, what: &str) {
+    let Some(built) = std::env::var_os("XENNIX_BLKTAP") else { return };
+    let tool = ["vhd-util", "vhd/vhd-util"].iter().map(|p| Path::new(&built).join(p)).find(|p| p.is_file());
+    let tool = tool.expect("vhd-util in XENNIX_BLKTAP");
+    let run = |args: &[&str]| {
+        let out = Command::new(&tool).args(args).arg(dir.join(name)).output().expect("vhd-util");
+        let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{what}: {name}: {args:?}: {text}");
+        out.stdout
+    };
+    run(&["check", "-p", "-n"]);
+    // Guest bytes through the whole chain.
+    let want = read_all(volumes, name);
+    for (sector, count) in [(0u64, 64usize), (4090, 12), (8192, 100)] {
+        let end = sector as usize * 512 + count * 512;
+        if end <= want.len() {
+            let bytes = run(&["read", "-r", &sector.to_string(), "-c", &count.to_string(), "-n"]);
+            assert!(bytes == want[sector as usize * 512..end], "{what}: vhd-util disagrees about {name}");
         }
     }
 }

@@ -55,10 +55,12 @@ pub(super) fn left_behind(config: Config, out: &mut dyn Write) -> Result<()> {
 
 /// Starts a server that outlives this process; returns when clients may connect.
 pub(super) fn detached(arguments: &[OsString], state: &Path, out: &mut dyn Write) -> Result<()> {
+    // A file there is a lock that goes with the server; a terminal is of no use to it.
+    let lock = std::fs::metadata("/proc/self/fd/0").is_ok_and(|m| m.is_file());
     let mut child = Command::new(std::env::current_exe()?)
         .args(arguments)
         .arg("--left-behind")
-        .stdin(Stdio::null())
+        .stdin(if lock { Stdio::inherit() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
