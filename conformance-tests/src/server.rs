@@ -25,6 +25,8 @@ pub struct Options {
     pub files: Vec<(String, String)>,
     /// Whether to listen on TLS as well.
     pub tls: bool,
+    /// Whether to serve disks over NBD.
+    pub nbd: bool,
 }
 
 impl Options {

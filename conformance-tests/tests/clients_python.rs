@@ -51,3 +51,9 @@ fn old_tls() {
     let said = tools::run(&mut command).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(said.trim(), "done");
 }
+
+#[test]
+fn incremental_backup() {
+    let server = Server::start(&Options { nbd: true, ..Options::default() }).expect("the daemon starts");
+    run("nbd.py", &[&server.url(), ROOT_PASSWORD]);
+}

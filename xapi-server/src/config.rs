@@ -24,6 +24,9 @@ pub struct Flags {
     /// Address to listen on over TLS, or `none`
     #[arg(long, value_name = "ADDR")]
     https: Option<String>,
+    /// Address to serve disks to backup programs on, over NBD, or `none`
+    #[arg(long, value_name = "ADDR")]
+    nbd: Option<String>,
     /// Local socket
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
@@ -53,6 +56,8 @@ pub struct Config {
     pub http: Option<String>,
     /// Address over TLS.
     pub https: Option<String>,
+    /// Address of disks for backup programs.
+    pub nbd: Option<String>,
     /// Local socket.
     pub socket: Option<PathBuf>,
     /// What it stands on.
@@ -93,6 +98,7 @@ impl Config {
             pam,
             http: Some(flags.http.or(file.http).unwrap_or_else(|| "127.0.0.1:8080".into())),
             https: Some(flags.https.or(file.https).unwrap_or_else(|| "127.0.0.1:8443".into())),
+            nbd: flags.nbd.or(file.nbd),
             socket: Some(flags.socket.or(file.socket).unwrap_or_else(|| state_dir.join("xapi.sock"))),
             root_password_file: flags.root_password_file.or(file.root_password_file),
             first_boot: flags.first_boot.or(file.first_boot),

@@ -8,6 +8,7 @@ mod handlers;
 mod hash;
 mod machine;
 mod memory;
+mod nbd;
 #[cfg(feature = "pam")]
 mod pam;
 mod passwords;
@@ -20,7 +21,7 @@ use std::{net::ToSocketAddrs, sync::Arc};
 use anyhow::{Context, Result};
 use clap::Parser;
 use xapi_http::{Listeners, tls::Identity};
-use xapi_ops::{Clock, Settings, SystemClock, Xapi, first_boot, session::PasswordCheck};
+use xapi_ops::{Clock, NbdService, Settings, SystemClock, Xapi, first_boot, session::PasswordCheck};
 use xapi_store::Store;
 
 use crate::{config::Config, passwords::PasswordFile, service::Api};
@@ -67,7 +68,20 @@ async fn run(config: Config) -> Result<bool> {
         seed.identity.address.parse().ok(),
     )?;
     let (agent, end) = agent::pair();
+    // Listening begins before the first call can ask for the port, serving once everything is there.
+    let disks = match address(config.nbd.as_deref())? {
+        Some(address) => Some(tokio::net::TcpListener::bind(address).await.context("NBD")?),
+        None => None,
+    };
+    let nbd = match &disks {
+        Some(listener) => Some(NbdService {
+            port: i64::from(listener.local_addr()?.port()),
+            subject: identity.subject().unwrap_or_else(|| seed.identity.hostname.clone()),
+        }),
+        None => None,
+    };
     let settings = Settings {
+        nbd,
         api_version: seed.identity.api_version,
         pool_secret: state::pool_secret(&config.state_dir)?,
         certificate: identity.certificate().to_string(),
@@ -81,6 +95,9 @@ async fn run(config: Config) -> Result<bool> {
     let xapi = Xapi::new(store, Arc::new(SystemClock), passwords, backends, settings, host);
     xapi_ops::startup::run(&xapi, seed.storage_repositories).await;
     tokio::spawn(xapi_ops::startup::watch(xapi.clone()));
+    if let Some(listener) = disks {
+        tokio::spawn(nbd::serve(xapi.clone(), listener, identity.config()?));
+    }
     let handlers = handlers::Handlers { audit_log: config.state_dir.join(AUDIT_LOG) };
     let listeners = Listeners {
         http: address(config.http.as_deref())?,

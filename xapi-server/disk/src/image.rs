@@ -20,6 +20,8 @@ pub enum Image {
     Chain(Chain),
     /// A qcow2 disk.
     Qcow2(Box<Qcow2Disk>),
+    /// A disk that something else keeps, only read.
+    Foreign(Box<dyn Source>),
 }
 
 impl Image {
@@ -57,6 +59,7 @@ impl Image {
             Image::Disk(d) => &**d,
             Image::Chain(c) => c,
             Image::Qcow2(q) => &**q,
+            Image::Foreign(f) => &**f,
         }
     }
 
@@ -82,7 +85,7 @@ impl Image {
     pub fn survive(&mut self, pending: &Path) -> Result<()> {
         match self {
             Image::Disk(d) => d.keep_pending(Pending::open(pending)?),
-            Image::Chain(_) => Ok(()),
+            Image::Chain(_) | Image::Foreign(_) => Ok(()),
             Image::Qcow2(q) => {
                 q.write_through();
                 Ok(())
@@ -97,7 +100,7 @@ impl Image {
     pub fn write_at(&mut self, offset: u64, data: &[u8]) -> Result<()> {
         match self {
             Image::Disk(d) => d.write_at(offset, data),
-            Image::Chain(_) => Err(Error::ReadOnly),
+            Image::Chain(_) | Image::Foreign(_) => Err(Error::ReadOnly),
             Image::Qcow2(q) => q.write_at(offset, data),
         }
     }
@@ -109,7 +112,7 @@ impl Image {
     pub fn write_zeroes(&mut self, offset: u64, len: u64) -> Result<()> {
         match self {
             Image::Disk(d) => d.write_zeroes(offset, len),
-            Image::Chain(_) => Err(Error::ReadOnly),
+            Image::Chain(_) | Image::Foreign(_) => Err(Error::ReadOnly),
             Image::Qcow2(q) => q.write_zeroes(offset, len),
         }
     }
@@ -121,7 +124,7 @@ impl Image {
     pub fn discard(&mut self, offset: u64, len: u64) -> Result<()> {
         match self {
             Image::Disk(d) => d.discard(offset, len),
-            Image::Chain(_) => Err(Error::ReadOnly),
+            Image::Chain(_) | Image::Foreign(_) => Err(Error::ReadOnly),
             // Zeros are one of the two answers that a discarded sector may give.
             Image::Qcow2(q) => q.write_zeroes(offset, len),
         }
@@ -134,7 +137,7 @@ impl Image {
     pub fn flush(&mut self) -> Result<()> {
         match self {
             Image::Disk(d) => d.flush(),
-            Image::Chain(_) => Ok(()),
+            Image::Chain(_) | Image::Foreign(_) => Ok(()),
             Image::Qcow2(q) => q.flush(),
         }
     }
@@ -146,7 +149,7 @@ impl Image {
     pub fn close(self) -> Result<()> {
         match self {
             Image::Disk(d) => d.close(),
-            Image::Chain(_) => Ok(()),
+            Image::Chain(_) | Image::Foreign(_) => Ok(()),
             Image::Qcow2(mut q) => q.flush(),
         }
     }

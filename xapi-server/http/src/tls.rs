@@ -66,6 +66,22 @@ impl Identity {
     /// # Errors
     /// When key and certificate do not fit.
     pub fn acceptor(&self) -> io::Result<TlsAcceptor> {
+        self.config().map(TlsAcceptor::from)
+    }
+
+    /// The name a client should check: the first exact one in the certificate, else the first with a wildcard.
+    pub fn subject(&self) -> Option<String> {
+        let parsed = webpki::EndEntityCert::try_from(&self.certificate).ok()?;
+        let names: Vec<&str> = parsed.valid_dns_names().collect();
+        let exact = names.iter().find(|name| !name.contains('*'));
+        exact.or(names.first()).map(|name| name.to_string())
+    }
+
+    /// Settings for a server without HTTP.
+    ///
+    /// # Errors
+    /// As [`Identity::acceptor`].
+    pub fn config(&self) -> io::Result<Arc<ServerConfig>> {
         let key = PrivateKeyDer::from_pem_slice(self.pem.as_bytes()).map_err(io::Error::other)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
@@ -74,7 +90,7 @@ impl Identity {
             .with_no_client_auth()
             .with_single_cert(vec![self.certificate.clone()], key)
             .map_err(io::Error::other)?;
-        Ok(TlsAcceptor::from(Arc::new(config)))
+        Ok(Arc::new(config))
     }
 }
 
@@ -111,6 +127,8 @@ mod tests {
         assert_eq!(made.fingerprint().len(), 95);
         assert!(made.certificate().ends_with("CERTIFICATE-----\n") && !made.certificate().contains("KEY"));
         made.acceptor().unwrap();
+        assert_eq!(made.subject().as_deref(), Some("host.example"));
+        assert!(fs::read_to_string(&path).unwrap().replace("\r\n", "\n").starts_with(made.certificate()));
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }

@@ -32,4 +32,4 @@ pub use cx::Cx;
 pub use dispatch::CallInfo;
 pub use peer::Peer;
 pub use registry::{BoxFuture, Registry, unimplemented};
-pub use xapi::{Agent, Plugins, Settings, Xapi};
+pub use xapi::{Agent, NbdService, Plugins, Settings, Xapi};

@@ -99,6 +99,9 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
         tracing::error!(%failure, "the storage of a fresh host could not be made");
     }
     pbd::plug_all(&cx).await;
+    if let Err(failure) = cx.commit(crate::transfer::sweep).await {
+        tracing::error!(%failure, "disks held by an earlier process could not be let go of");
+    }
     crate::unfinished::sweep(&cx).await;
     if let Err(failure) = cx.commit(recompute).await {
         tracing::error!(%failure, "what is allowed could not be worked out");

@@ -30,6 +30,17 @@ pub struct Settings {
     pub certificate: String,
     /// The program around this toolstack.
     pub agent: Option<Arc<dyn Agent>>,
+    /// Where disks are served to backup programs; nowhere when `None`.
+    pub nbd: Option<NbdService>,
+}
+
+/// A server of disks, as clients are told of it. It shows the certificate of the settings.
+#[derive(Debug, Clone)]
+pub struct NbdService {
+    /// TCP port.
+    pub port: i64,
+    /// The name in the certificate.
+    pub subject: String,
 }
 
 /// The program around a toolstack.
@@ -58,6 +69,7 @@ impl Default for Settings {
             plugins: None,
             certificate: String::new(),
             agent: None,
+            nbd: None,
         }
     }
 }

@@ -11,9 +11,63 @@ use crate::error::{Error, Result};
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+/// The disks a client may choose from.
+pub trait Exports {
+    /// The disk of a name.
+    fn find(&self, name: &str) -> Option<Arc<Export>>;
+    /// Names to tell; none where they are secrets.
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// A few disks, known beforehand.
+pub struct Fixed<'a>(pub &'a [Arc<Export>]);
+
+impl Exports for Fixed<'_> {
+    fn find(&self, name: &str) -> Option<Arc<Export>> {
+        let named = self.0.iter().find(|e| e.name() == name);
+        // The empty name is the default export: the only one.
+        let only = self.0.first().filter(|_| name.is_empty() && self.0.len() == 1);
+        named.or(only).cloned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.iter().map(|e| e.name().to_owned()).collect()
+    }
+}
+
+/// What a server thinks of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// There is none.
+    Plain,
+    /// Who wants it gets it.
+    Optional,
+    /// Nothing else before it.
+    Required,
+}
+
+/// How a talk ended.
+pub enum Outcome {
+    /// The client took an export.
+    Serve(Agreed),
+    /// The client begins TLS with its next byte; go on with [`resume`] inside it.
+    Secure(Greeted),
+    /// The client left.
+    Leave,
+}
+
+/// What was agreed on before the first option; holds on inside TLS.
+#[derive(Debug, Clone, Copy)]
+pub struct Greeted {
+    no_zeroes: bool,
+}
+
 /// What a client asked for so far.
 struct Talk<'a> {
-    exports: &'a [Arc<Export>],
+    exports: &'a dyn Exports,
+    security: Security,
     structured: bool,
     no_zeroes: bool,
     /// The export the contexts belong to.
@@ -21,15 +75,16 @@ struct Talk<'a> {
     contexts: Vec<(u32, Context)>,
 }
 
-/// Talks until the client takes an export (`Some`) or leaves (`None`).
+/// Talks from the first byte on. Reads nothing behind the option that ends the talk.
 ///
 /// # Errors
 /// What the stream says; [`Error::Format`] for a client that speaks something else.
-pub(super) fn negotiate(
+pub fn negotiate(
     input: &mut dyn Read,
     output: &mut dyn Write,
-    exports: &[Arc<Export>],
-) -> Result<Option<Agreed>> {
+    exports: &dyn Exports,
+    security: Security,
+) -> Result<Outcome> {
     let mut hello = Vec::with_capacity(18);
     hello.extend(GREETING.to_be_bytes());
     hello.extend(OPTION_MAGIC.to_be_bytes());
@@ -43,7 +98,32 @@ pub(super) fn negotiate(
         return Err(Error::format("NBD", "the client does not speak fixed newstyle"));
     }
     let no_zeroes = flags & u32::from(handshake_flags::NO_ZEROES) != 0;
-    let mut talk = Talk { exports, structured: false, no_zeroes, chosen: None, contexts: Vec::new() };
+    options(input, output, exports, security, Greeted { no_zeroes })
+}
+
+/// Goes on with a talk inside TLS.
+///
+/// # Errors
+/// As [`negotiate`].
+pub fn resume(
+    input: &mut dyn Read,
+    output: &mut dyn Write,
+    exports: &dyn Exports,
+    greeted: Greeted,
+) -> Result<Outcome> {
+    options(input, output, exports, Security::Plain, greeted)
+}
+
+fn options(
+    input: &mut dyn Read,
+    output: &mut dyn Write,
+    exports: &dyn Exports,
+    security: Security,
+    greeted: Greeted,
+) -> Result<Outcome> {
+    let Greeted { no_zeroes } = greeted;
+    let mut talk =
+        Talk { exports, security, structured: false, no_zeroes, chosen: None, contexts: Vec::new() };
     loop {
         let mut head = [0; 16];
         input.read_exact(&mut head)?;
@@ -62,8 +142,9 @@ pub(super) fn negotiate(
         output.flush()?;
         match step.next {
             Next::More => {}
-            Next::Leave => return Ok(None),
-            Next::Serve(agreed) => return Ok(Some(agreed)),
+            Next::Leave => return Ok(Outcome::Leave),
+            Next::Serve(agreed) => return Ok(Outcome::Serve(agreed)),
+            Next::Secure => return Ok(Outcome::Secure(greeted)),
         }
     }
 }
@@ -72,6 +153,7 @@ enum Next {
     More,
     Leave,
     Serve(Agreed),
+    Secure,
 }
 
 struct Step {
@@ -81,10 +163,7 @@ struct Step {
 
 impl Talk<'_> {
     fn find(&self, name: &str) -> Option<Arc<Export>> {
-        let named = self.exports.iter().find(|e| e.name() == name);
-        // The empty name is the default export: the only one.
-        let only = self.exports.first().filter(|_| name.is_empty() && self.exports.len() == 1);
-        named.or(only).cloned()
+        self.exports.find(name)
     }
 
     /// Everything about one option; pure but for the sizes that exports have at the moment.
@@ -92,6 +171,19 @@ impl Talk<'_> {
         let more = |out| Step { out, next: Next::More };
         match code {
             option::ABORT => Step { out: option_reply(code, reply::ACK, &[]), next: Next::Leave },
+            option::STARTTLS if self.security != Security::Plain && data.is_empty() => {
+                Step { out: option_reply(code, reply::ACK, &[]), next: Next::Secure }
+            }
+            option::STARTTLS if self.security != Security::Plain => {
+                more(option_reply(code, reply::INVALID, b"data is not wanted"))
+            }
+            // The one option that can't be refused by an answer.
+            option::EXPORT_NAME if self.security == Security::Required => {
+                Step { out: Vec::new(), next: Next::Leave }
+            }
+            _ if self.security == Security::Required => {
+                more(option_reply(code, reply::TLS_REQUIRED, b"TLS comes first"))
+            }
             option::EXPORT_NAME => self.old_style(data),
             option::LIST if data.is_empty() => more(self.list()),
             option::STRUCTURED if data.is_empty() => {
@@ -130,9 +222,9 @@ impl Talk<'_> {
 
     fn list(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        for e in self.exports {
-            let mut data = Vec::from((e.name().len() as u32).to_be_bytes());
-            data.extend(e.name().as_bytes());
+        for name in self.exports.names() {
+            let mut data = Vec::from((name.len() as u32).to_be_bytes());
+            data.extend(name.as_bytes());
             out.extend(option_reply(option::LIST, reply::SERVER, &data));
         }
         out.extend(option_reply(option::LIST, reply::ACK, &[]));

@@ -7,7 +7,7 @@
 pub mod coalesce;
 pub mod control;
 pub mod export;
-mod handshake;
+pub mod handshake;
 pub mod proto;
 pub mod server;
 pub mod session;

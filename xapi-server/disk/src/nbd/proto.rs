@@ -36,6 +36,8 @@ pub mod option {
     pub const ABORT: u32 = 2;
     /// Which exports?
     pub const LIST: u32 = 3;
+    /// Let us go on inside TLS.
+    pub const STARTTLS: u32 = 5;
     /// What is this export?
     pub const INFO: u32 = 6;
     /// This export, please.
@@ -62,6 +64,8 @@ pub mod reply {
     pub const UNSUPPORTED: u32 = 1 << 31 | 1;
     /// The option makes no sense.
     pub const INVALID: u32 = 1 << 31 | 3;
+    /// Not before TLS.
+    pub const TLS_REQUIRED: u32 = 1 << 31 | 5;
     /// There is no such export.
     pub const UNKNOWN: u32 = 1 << 31 | 6;
     /// The option is too long.

@@ -2,7 +2,7 @@
 //! mistake touch another's connection.
 
 use super::export::{Export, is_zero};
-use super::handshake::negotiate;
+use super::handshake::{Fixed, Outcome, Security, negotiate};
 use super::proto::{Errno, MAX_PAYLOAD, REQUEST_LEN, Request, chunk, chunk_head, command, flag, simple};
 use crate::error::{Error, Result};
 use std::io::{self, BufReader, Read, Write};
@@ -40,11 +40,17 @@ pub struct Agreed {
 /// client, not here.
 pub fn serve(input: &mut dyn Read, output: &mut dyn Write, exports: &[Arc<Export>]) -> Result<()> {
     let mut input = BufReader::with_capacity(64 << 10, input);
-    let Some(agreed) = negotiate(&mut input, output, exports)? else { return Ok(()) };
-    transmit(&mut input, output, &agreed)
+    match negotiate(&mut input, output, &Fixed(exports), Security::Plain)? {
+        Outcome::Serve(agreed) => transmit(&mut input, output, &agreed),
+        Outcome::Leave | Outcome::Secure(_) => Ok(()),
+    }
 }
 
-fn transmit(input: &mut dyn Read, output: &mut dyn Write, agreed: &Agreed) -> Result<()> {
+/// Answers the requests of a client that took an export.
+///
+/// # Errors
+/// As [`serve`].
+pub fn transmit(input: &mut dyn Read, output: &mut dyn Write, agreed: &Agreed) -> Result<()> {
     // One buffer for payloads and answers: the largest request decides its size.
     let mut buf = Vec::new();
     loop {

@@ -9,9 +9,9 @@ use xapi_store::Read;
 use xapi_xva::{Compression, EXPORT_VERSION, Error, Ova, Version, Writer};
 
 use super::{
-    Download, broken,
-    describe::{Scope, describe},
-    raw,
+    Download, Hold, broken,
+    describe::{Description, Scope, describe},
+    hold, raw,
     volume::Volume,
 };
 use crate::{
@@ -90,18 +90,34 @@ pub async fn export(cx: &Cx, this: &Ref<Vm>, options: &ExportOptions, to: Downlo
         let snapshot = cx.snapshot();
         let scope = Scope { preserve_power_state: options.preserve_power_state, ..Scope::default() };
         let described = describe(&*snapshot, std::slice::from_ref(this), &scope);
-        let mut disks = Vec::new();
-        for (name, disk) in &described.disks {
-            disks.push((name.clone(), raw::volume(cx, disk).await?));
+        let mut holds = Vec::new();
+        let outcome = send_held(cx, options, described, to, &mut holds).await;
+        for hold in holds {
+            hold.release().await;
         }
-        let ova = Ova { version: version(cx), objects: described.objects };
-        let (compression, now) = (options.compression, moment(cx));
-        let meter = Meter::new(cx);
-        let told = meter.clone();
-        let sending = tokio::task::spawn_blocking(move || send(&ova, &disks, compression, now, to, &told));
-        meter.follow(cx, async { sending.await.unwrap_or_else(|_| Err(crate::task::panicked())) }).await
+        outcome
     };
     guard::within_as(cx, this, VmOperations::Export, Asked::Guard, Patience::Short, work).await
+}
+
+async fn send_held(
+    cx: &Cx,
+    options: &ExportOptions,
+    described: Description,
+    to: Download,
+    holds: &mut Vec<Hold>,
+) -> Result<()> {
+    let mut disks = Vec::new();
+    for (name, disk) in &described.disks {
+        holds.push(hold(cx, disk).await?);
+        disks.push((name.clone(), raw::volume(cx, disk).await?));
+    }
+    let ova = Ova { version: version(cx), objects: described.objects };
+    let (compression, now) = (options.compression, moment(cx));
+    let meter = Meter::new(cx);
+    let told = meter.clone();
+    let sending = tokio::task::spawn_blocking(move || send(&ova, &disks, compression, now, to, &told));
+    meter.follow(cx, async { sending.await.unwrap_or_else(|_| Err(crate::task::panicked())) }).await
 }
 
 fn moment(cx: &Cx) -> u64 {

@@ -5,17 +5,26 @@
 
 mod describe;
 mod export;
+mod hold;
 mod import;
+mod lend;
 mod pipe;
 mod raw;
 mod rows;
 mod volume;
 
 pub use export::{ExportOptions, all_vms, export, export_metadata};
+pub use hold::{Hold, hold, sweep};
 pub use import::{ImportOptions, import};
+pub use lend::{Loan, assert_bytes, lend};
 pub use pipe::{Download, Sender, Stream, Upload};
-pub use raw::{Format, RawExport, RawImport, export_disk, import_disk, import_new_disk};
+pub use raw::{
+    Format, RawExport, RawImport, checksum, copy_delta, export_disk, import_disk, import_new_disk,
+};
 pub use xapi_xva::Compression;
+
+pub use crate::handlers::vdi::nbd_purpose;
+pub use volume::changed;
 
 use xapi_schema::{Failure, errors};
 

@@ -10,12 +10,13 @@ use xapi_schema::{
 use xapi_store::Read as _;
 use xennix_disk::{
     convert::{VhdStream, export_qcow2, export_raw, export_vhd, import_raw},
+    source::Source,
     vhd::create::{NewImage, ParentRef},
 };
 
 use super::{
-    Download, Upload, broken, failure,
-    volume::{Delta, Sparse, Volume},
+    Download, Upload, assert_bytes, broken, failure, hold,
+    volume::{Delta, Marked, Sparse, Volume, changed},
 };
 use crate::{Cx, guard, meter::Meter, unfinished};
 
@@ -111,21 +112,102 @@ pub(super) async fn volume(cx: &Cx, disk: &Ref<Vdi>) -> Result<Volume> {
 pub async fn export_disk(cx: &Cx, what: RawExport, to: Download) -> Result<()> {
     let disk = what.disk.clone();
     let work = async {
-        let source = volume(cx, &what.disk).await?;
-        if what.format == Format::Vhd && source.bytes() > VHD_LIMIT {
-            return Err(errors::VDI_TOO_LARGE.with([what.disk.to_string(), VHD_LIMIT.to_string()]));
-        }
-        let uuid = uuid_of(cx, &what.disk)?;
-        let base = match &what.base {
-            Some(base) => Some((volume(cx, base).await?, uuid_of(cx, base)?)),
-            None => None,
-        };
-        let meter = Meter::new(cx);
-        let told = meter.clone();
-        let sending = tokio::task::spawn_blocking(move || send(what.format, source, uuid, base, to, &told));
-        meter.follow(cx, async { sending.await.unwrap_or_else(|_| Err(crate::task::panicked())) }).await
+        let hold = hold(cx, &what.disk).await?;
+        let outcome = send_held(cx, what, to).await;
+        hold.release().await;
+        outcome
     };
     guard::within(cx, &disk, VdiOperations::Copy, work).await
+}
+
+/// What an export is relative to: its view of the disk, and the uuid of the base.
+type Seen = (Box<dyn Source>, uuid::Uuid);
+
+async fn send_held(cx: &Cx, what: RawExport, to: Download) -> Result<()> {
+    let source = volume(cx, &what.disk).await?;
+    if what.format == Format::Vhd && source.bytes() > VHD_LIMIT {
+        return Err(errors::VDI_TOO_LARGE.with([what.disk.to_string(), VHD_LIMIT.to_string()]));
+    }
+    let uuid = uuid_of(cx, &what.disk)?;
+    let base = match &what.base {
+        Some(base) => Some((delta(cx, &what.disk, base).await?, uuid_of(cx, base)?)),
+        None => None,
+    };
+    let meter = Meter::new(cx);
+    let told = meter.clone();
+    let sending = tokio::task::spawn_blocking(move || send(what.format, source, uuid, base, to, &told));
+    meter.follow(cx, async { sending.await.unwrap_or_else(|_| Err(crate::task::panicked())) }).await
+}
+
+/// A disk as it differs from another one: by what the driver noted, else by comparing every byte.
+async fn delta(cx: &Cx, this: &Ref<Vdi>, base: &Ref<Vdi>) -> Result<Box<dyn Source>> {
+    let disk = volume(cx, this).await?;
+    match changed(cx, base, this).await {
+        Ok(changes) => Ok(Box::new(Marked { disk, changes })),
+        Err(failure) => {
+            tracing::debug!(%failure, "changes are found by comparing");
+            assert_bytes(cx, base)?;
+            Ok(Box::new(Delta { disk, base: volume(cx, base).await? }))
+        }
+    }
+}
+
+/// Writes into a disk that holds the same as `base` what makes it hold the same as `this`.
+///
+/// # Errors
+/// VDI_IN_USE [vdi, import], VDI_READONLY [vdi], VDI_IO_ERROR [text], TASK_CANCELLED [task].
+pub async fn copy_delta(cx: &Cx, this: &Ref<Vdi>, base: &Ref<Vdi>, into: &Ref<Vdi>) -> Result<()> {
+    let work = async {
+        assert_writable(cx, into)?;
+        let (source, mut target) = (delta(cx, this, base).await?, volume(cx, into).await?);
+        let meter = Meter::new(cx);
+        let (told, size) = (meter.clone(), source.size());
+        let copying = tokio::task::spawn_blocking(move || {
+            let mut progress = |done| told.bytes(done, size).map_err(|f| std::io::Error::other(f).into());
+            xennix_disk::convert::copy(&*source, &mut target, false, &mut progress).map_err(failure)
+        });
+        meter.follow(cx, async { copying.await.unwrap_or_else(|_| Err(crate::task::panicked())) }).await
+    };
+    guard::within(cx, into, VdiOperations::Blocked, work).await
+}
+
+/// MD5 of all bytes of a disk.
+///
+/// # Errors
+/// VDI_IN_USE [vdi, copy], VDI_INCOMPATIBLE_TYPE [vdi, type], VDI_IO_ERROR [text], TASK_CANCELLED [task].
+pub async fn checksum(cx: &Cx, this: &Ref<Vdi>) -> Result<String> {
+    assert_bytes(cx, this)?;
+    let hold = hold(cx, this).await?;
+    let work = async {
+        let source = volume(cx, this).await?;
+        let meter = Meter::new(cx);
+        let told = meter.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            use md5::{Digest, Md5};
+            let (mut sum, size) = (Sum(Md5::new()), source.bytes());
+            let mut progress = |done| told.bytes(done, size).map_err(|f| std::io::Error::other(f).into());
+            export_raw(&source, &mut sum, &mut progress).map_err(failure)?;
+            Ok(sum.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        });
+        meter.follow(cx, async { reading.await.unwrap_or_else(|_| Err(crate::task::panicked())) }).await
+    };
+    let outcome = work.await;
+    hold.release().await;
+    outcome
+}
+
+/// Takes bytes into a digest.
+struct Sum<D>(D);
+
+impl<D: md5::Digest> std::io::Write for Sum<D> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn uuid_of(cx: &Cx, disk: &Ref<Vdi>) -> Result<uuid::Uuid> {
@@ -137,7 +219,7 @@ fn send(
     format: Format,
     source: Volume,
     uuid: uuid::Uuid,
-    base: Option<(Volume, uuid::Uuid)>,
+    base: Option<Seen>,
     mut to: Download,
     meter: &Meter,
 ) -> Result<()> {
@@ -150,16 +232,16 @@ fn send(
             let parent = base.as_ref().map(|(_, of)| ParentRef { uuid: *of, name: format!("{of}.vhd") });
             let image = NewImage { uuid, ..NewImage::new(size, parent) };
             match base {
-                Some((base, _)) => export_vhd(&Delta { disk: source, base }, &image, &mut to, &mut progress),
+                Some((seen, _)) => export_vhd(&*seen, &image, &mut to, &mut progress),
                 None => export_vhd(&source, &image, &mut to, &mut progress),
             }
             .map_err(failure)?;
         }
         Format::Qcow2 => {
             match base {
-                Some((base, of)) => {
+                Some((seen, of)) => {
                     let name = format!("{of}.qcow2");
-                    export_qcow2(&Delta { disk: source, base }, Some(&name), &mut to, &mut progress)
+                    export_qcow2(&*seen, Some(&name), &mut to, &mut progress)
                 }
                 None => export_qcow2(&source, None, &mut to, &mut progress),
             }

@@ -4,11 +4,20 @@ use std::{io, sync::Arc};
 
 use tokio::runtime::Handle;
 use xapi_backend::Storage;
-use xapi_schema::{Failure, Result};
+use xapi_schema::{
+    Failure, Ref, Result,
+    classes::{Vdi, sr, vdi},
+};
+use xapi_store::Read as _;
 use xennix_disk::{
     convert::Target,
     error::Result as DiskResult,
     source::{Extent, Source, State, check_range},
+};
+
+use crate::{
+    Cx,
+    handlers::{sr as repository, vdi as disk},
 };
 
 /// Bytes compared at a time between a disk and the one it is based on.
@@ -166,6 +175,53 @@ impl Target for Sparse {
 
     fn finish(&mut self) -> DiskResult<()> {
         self.0.finish()
+    }
+}
+
+/// Stretches that changed between two disks of one SR, as their driver noted them.
+///
+/// # Errors
+/// SR_BACKEND_FAILURE_460 for disks of different SRs and for changes nobody noted.
+pub async fn changed(cx: &Cx, from: &Ref<Vdi>, to: &Ref<Vdi>) -> Result<Vec<(u64, u64)>> {
+    let snapshot = cx.snapshot();
+    let (first, last) = (snapshot.record(from)?, snapshot.record(to)?);
+    let home = last.get(vdi::SR);
+    if first.get(vdi::SR) != home {
+        return Err(disk::unknown_changes());
+    }
+    repository::plugged(&*snapshot, &home)?;
+    let home = snapshot.get(&home, sr::uuid)?;
+    let (from, to) = (first.get(vdi::location), last.get(vdi::location));
+    cx.xapi.backends.storage.changed_blocks(&home, &from, &to).await
+}
+
+/// A disk seen over one that came before it in its line: what nobody noted as changed is absent.
+pub struct Marked {
+    /// The disk.
+    pub disk: Volume,
+    /// Stretches that changed, in order.
+    pub changes: Vec<(u64, u64)>,
+}
+
+impl Source for Marked {
+    fn size(&self) -> u64 {
+        self.disk.bytes()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> DiskResult<()> {
+        self.disk.read_at(offset, buf)
+    }
+
+    fn extent(&self, offset: u64, max: u64) -> DiskResult<Extent> {
+        check_range(offset, max, self.disk.bytes())?;
+        let end = offset + max;
+        let next = self.changes.partition_point(|(start, len)| start + len <= offset);
+        let extent = |upto: u64, state| Extent { start: offset, len: upto - offset, state };
+        Ok(match self.changes.get(next) {
+            Some((start, _)) if *start > offset => extent((*start).min(end), State::Absent),
+            Some((start, len)) => extent((start + len).min(end), State::Data),
+            None => extent(end, State::Absent),
+        })
     }
 }
 

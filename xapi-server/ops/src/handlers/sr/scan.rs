@@ -56,6 +56,7 @@ fn update_row(tx: &mut Tx, row: &Ref<Vdi>, volume: &Volume) -> Result<()> {
     tx.set(row, vdi::physical_utilisation, volume.physical_utilisation)?;
     tx.set(row, vdi::read_only, volume.read_only)?;
     tx.set(row, vdi::missing, false)?;
+    tx.set(row, vdi::cbt_enabled, volume.cbt_enabled)?;
     rules::refresh(tx, row)
 }
 
@@ -94,6 +95,7 @@ pub fn introduce(
         ("snapshot_of", origin),
         ("snapshot_time", Value::Time(if snapshot { now } else { xapi_schema::DateTime::EPOCH })),
         ("on_boot", Value::str("persist")),
+        ("cbt_enabled", Value::Bool(volume.cbt_enabled)),
     ]);
     let made = Ref::new(tx.create_value(ClassId::Vdi, None, &members)?);
     rules::refresh(tx, &made)?;

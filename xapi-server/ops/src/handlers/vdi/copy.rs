@@ -13,7 +13,7 @@ use xapi_schema::{
 use xapi_store::Read;
 
 use super::{place, restat, settle, within_both};
-use crate::{Cx, Registry, guard, unfinished};
+use crate::{Cx, Registry, guard, transfer, unfinished};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
@@ -35,7 +35,13 @@ pub async fn copy(
     base: &Ref<Vdi>,
     into: &Ref<Vdi>,
 ) -> Result<Ref<Vdi>> {
-    guard::within(cx, this, VdiOperations::Copy, copy_to(cx, this, home, base, into)).await
+    let work = async {
+        let hold = transfer::hold(cx, this).await?;
+        let outcome = copy_to(cx, this, home, base, into).await;
+        hold.release().await;
+        outcome
+    };
+    guard::within(cx, this, VdiOperations::Copy, work).await
 }
 
 async fn copy_to(
@@ -48,7 +54,6 @@ async fn copy_to(
     let from = place(cx, this)?;
     let record = cx.snapshot().record(this)?.clone();
     if !base.is_null() {
-        // With the whole disk copied nothing can differ from the base where it should not.
         cx.snapshot().record(base)?;
     }
     let size = record.get(vdi::virtual_size);
@@ -75,7 +80,11 @@ async fn copy_to(
         }
         (into.clone(), false)
     };
-    let copied = pour(cx, &from, &target).await;
+    // A target that is there holds the base already; a new one needs everything.
+    let copied = match fresh || base.is_null() {
+        true => pour(cx, &from, &target).await,
+        false => transfer::copy_delta(cx, this, base, &target).await,
+    };
     if copied.is_err() && fresh {
         unfinished::abandon(cx, &target).await;
     }

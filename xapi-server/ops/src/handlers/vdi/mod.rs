@@ -1,14 +1,19 @@
 //! `VDI`: virtual disks.
 
+mod cbt;
+mod checksum;
 mod copy;
 mod lifecycle;
 mod metadata;
+mod nbd;
 mod row;
 mod setters;
 mod snapshot;
 
+pub use cbt::unknown_changes;
 pub use copy::copy;
 pub use lifecycle::{create_disk, create_disk_as, destroy};
+pub use nbd::purpose as nbd_purpose;
 pub use snapshot::{clone, snapshot};
 
 use xapi_schema::{
@@ -26,6 +31,9 @@ pub fn register(on: &mut Registry) {
     metadata::register(on);
     snapshot::register(on);
     copy::register(on);
+    cbt::register(on);
+    checksum::register(on);
+    nbd::register(on);
     setters::register(on);
 }
 

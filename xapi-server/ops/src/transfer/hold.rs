@@ -1,0 +1,95 @@
+//! A disk that is read by the toolstack itself is plugged into the control domain, read-only and on paper, so that
+//! nobody destroys or resizes it meanwhile and everybody sees why. Never outlives the process: the next start removes
+//! what a killed one left.
+
+use xapi_schema::{
+    ApiEnum, ClassId, Ref, Result, Value,
+    classes::{Vbd, VbdMode, Vdi, Vm, host, vbd, vdi, vm},
+    errors,
+};
+use xapi_store::{Read, Tx};
+
+use crate::{Cx, handlers::vbd as slot, rules};
+
+/// Key in `VBD.other_config`; its value is the task.
+const KEY: &str = "xennix_transfer";
+
+/// A disk in use by the toolstack; [`Hold::release`] lets go of it.
+pub struct Hold {
+    cx: Cx,
+    slot: Ref<Vbd>,
+}
+
+/// Holds a disk for reading.
+///
+/// # Errors
+/// VDI_IN_USE [vdi, copy] while somebody writes to it.
+pub async fn hold(cx: &Cx, this: &Ref<Vdi>) -> Result<Hold> {
+    let (this, home, task) = (this.clone(), cx.host().clone(), cx.task_key());
+    let slot = cx
+        .commit(move |tx| {
+            let writes = |user: &Ref<Vbd>| {
+                tx.record(user).is_ok_and(|user| {
+                    user.get(vbd::mode) == VbdMode::Rw
+                        && (user.get(vbd::currently_attached) || user.get(vbd::reserved))
+                })
+            };
+            if tx.get(&this, vdi::VBDs)?.iter().any(writes) {
+                return Err(errors::VDI_IN_USE.with([this.as_str(), "copy"]));
+            }
+            let dom0: Ref<Vm> = tx.get(&home, host::control_domain)?;
+            plug(tx, &dom0, &this, &task)
+        })
+        .await?;
+    Ok(Hold { cx: cx.clone(), slot })
+}
+
+fn plug(tx: &mut Tx, dom0: &Ref<Vm>, this: &Ref<Vdi>, task: &str) -> Result<Ref<Vbd>> {
+    let mut used: Vec<String> = Vec::new();
+    for other in tx.get(dom0, vm::VBDs)? {
+        used.push(tx.get(&other, vbd::userdevice)?);
+    }
+    let free = (0..).map(|n| n.to_string()).find(|name| !used.contains(name)).unwrap_or_default();
+    let metrics = tx.create_value(ClassId::VbdMetrics, None, &Value::map::<&str>([]))?;
+    let members = Value::map([
+        ("VM", Value::Str(dom0.text().clone())),
+        ("VDI", Value::Str(this.text().clone())),
+        ("userdevice", Value::str(free)),
+        ("mode", Value::Str(ApiEnum::text(VbdMode::Ro))),
+        ("type", Value::str("Disk")),
+        ("unpluggable", Value::Bool(true)),
+        ("currently_attached", Value::Bool(true)),
+        ("other_config", Value::map([(KEY, Value::str(task))])),
+        ("metrics", Value::Str(metrics)),
+    ]);
+    let made = Ref::new(tx.create_value(ClassId::Vbd, None, &members)?);
+    rules::refresh(tx, this)?;
+    Ok(made)
+}
+
+impl Hold {
+    /// Lets go of the disk.
+    pub async fn release(self) {
+        let slot = self.slot;
+        let gone = self.cx.commit(move |tx| if tx.exists(&slot) { slot::remove(tx, &slot) } else { Ok(()) });
+        if let Err(failure) = gone.await {
+            tracing::error!(%failure, "a disk stays plugged into the control domain until the next start");
+        }
+        self.cx.xapi.work_done.notify_waiters();
+    }
+}
+
+/// Removes what an earlier process held.
+///
+/// # Errors
+/// Those of the store.
+pub fn sweep(tx: &mut Tx) -> Result<()> {
+    for this in tx.all::<Vbd>() {
+        if tx.get(&this, vbd::other_config)?.contains(KEY)
+            && tx.get(&tx.get(&this, vbd::VM)?, vm::is_control_domain).unwrap_or(false)
+        {
+            slot::remove(tx, &this)?;
+        }
+    }
+    Ok(())
+}
