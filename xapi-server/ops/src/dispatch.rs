@@ -8,7 +8,7 @@ use xapi_schema::{Class, Failure, Message, Ref, Result, State, Value, coerce, er
 use xapi_store::Read;
 
 use crate::{
-    Cx, Peer, Xapi, audit, auto,
+    Cx, Peer, Xapi, audit, auto, declared,
     session::{self, Session},
     task::{self, NewTask, Running},
 };
@@ -117,6 +117,9 @@ impl Xapi {
             .zip(&message.params)
             .map(|(value, param)| coerce(value, param.ty))
             .collect::<Result<_>>()?;
+        if let Some(session) = session {
+            declared::check(&*self.store.snapshot(), session, message, &args)?;
+        }
         let Some(session) = session else {
             let opened = session::methods::log_in(self, &info.peer, message.short_name(), &args).await?;
             return Ok(Value::Str(opened.text().clone()));

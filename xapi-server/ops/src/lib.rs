@@ -9,6 +9,7 @@ pub mod audit;
 mod auto;
 mod clock;
 mod cx;
+pub mod declared;
 mod dispatch;
 pub mod event;
 pub mod filter;
