@@ -49,7 +49,7 @@ in
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;
-        ExecStart = "${cfg.package}/bin/xennix-reconcile apply${pure.prelude.optionalString cfg.dryRun " --dry-run"} --wait 120 --socket ${config.services.xapi.settings.socket} /etc/xennix/manifest.json";
+        ExecStart = "${cfg.package}/bin/xennix-reconcile apply${pure.prelude.optionalString cfg.dryRun " --dry-run"} --wait 120 --boot-marker /run/xennix/guests-started --socket ${config.services.xapi.settings.socket} /etc/xennix/manifest.json";
       };
     };
     # `switch-to-configuration dry-activate` shows the plan of the new manifest.

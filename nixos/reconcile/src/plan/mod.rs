@@ -60,7 +60,10 @@ fn same(record: &Record, field: &str, wanted: &Value) -> bool {
         }
         (Some(Value::Object(have)), Value::Object(want)) => have == want,
         (_, Value::String(want)) => text(record, field) == *want,
-        (_, want) => text(record, field) == want.to_string(),
+        (_, want) => {
+            let want = want.to_string();
+            text(record, field) == want
+        }
     }
 }
 
