@@ -33,6 +33,9 @@ pub struct Flags {
     /// What to stand on: auto, sim or xl
     #[arg(long, value_name = "KIND")]
     backend: Option<String>,
+    /// Who makes the bridges of a real host: existing (others do), kernel, networkd or openvswitch
+    #[arg(long, value_name = "KIND")]
+    network: Option<String>,
     /// Who checks root's password: file, or pam where it was built in
     #[arg(long, value_name = "KIND")]
     auth: Option<String>,
@@ -62,6 +65,8 @@ pub struct Config {
     pub socket: Option<PathBuf>,
     /// What it stands on.
     pub backend: &'static str,
+    /// Who makes the bridges of a real host.
+    pub network: &'static str,
     /// Root's password is the system's own.
     pub pam: bool,
     /// File holding the root password to set.
@@ -84,9 +89,20 @@ impl Config {
         };
         let state_dir = flags.state_dir.or(file.state_dir).map_or_else(default_state_dir, Ok)?;
         let backend = match flags.backend.or(file.backend).as_deref() {
+            None | Some("auto") if xapi_xl::is_control_domain() => "xl",
             None | Some("auto" | "sim") => "sim",
-            Some("xl") => bail!("the xl backend is not part of this version"),
+            Some("xl") if xapi_xl::is_control_domain() => "xl",
+            Some("xl") => bail!("the xl backend needs the control domain of a Xen host, which this is not"),
             Some(other) => bail!("there is no backend {other:?}: use auto, sim or xl"),
+        };
+        let network = match flags.network.or(file.network).as_deref() {
+            None | Some("existing") => "existing",
+            Some("kernel") => "kernel",
+            Some("networkd") => "networkd",
+            Some("openvswitch") => "openvswitch",
+            Some(other) => {
+                bail!("there is no network {other:?}: use existing, kernel, networkd or openvswitch")
+            }
         };
         let pam = match flags.auth.or(file.auth).as_deref() {
             None | Some("file") => false,
@@ -104,6 +120,7 @@ impl Config {
             first_boot: flags.first_boot.or(file.first_boot),
             log: flags.log.or(file.log).unwrap_or_else(|| "warn".into()),
             backend,
+            network,
             state_dir,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use anyhow::Context;
 use xapi_ops::first_boot::{Hardware, Nic, Pairs};
 
 /// Facts from `/proc` and `/sys`.
@@ -68,7 +69,11 @@ fn nics() -> Vec<Nic> {
     let Ok(entries) = fs::read_dir("/sys/class/net") else { return Vec::new() };
     let mut found: Vec<Nic> = entries
         .flatten()
-        .filter(|entry| entry.path().join("device").exists())
+        .filter(|entry| {
+            // Backends of guests have a device on the bus of Xen, which is no card.
+            let bus = fs::canonicalize(entry.path().join("device/subsystem")).unwrap_or_default();
+            entry.path().join("device").exists() && !bus.ends_with("xen-backend")
+        })
         .map(|entry| {
             let read = |name: &str| {
                 fs::read_to_string(entry.path().join(name)).unwrap_or_default().trim().to_string()
@@ -84,6 +89,41 @@ fn nics() -> Vec<Nic> {
         .collect();
     found.sort_by(|a, b| a.device.cmp(&b.device));
     found
+}
+
+/// Facts of a Xen host: what the control domain sees is only its own part of the machine.
+///
+/// # Errors
+/// When xl does not say.
+pub fn xen_host() -> anyhow::Result<(Hardware, xapi_xl::host::Info)> {
+    let output = std::process::Command::new("xl").arg("info").output().context("xl info")?;
+    anyhow::ensure!(output.status.success(), "xl info: {}", String::from_utf8_lossy(&output.stderr));
+    let info = xapi_xl::host::info(&String::from_utf8_lossy(&output.stdout));
+    let number = |key: &str| info.get(key).and_then(|value| value.parse::<i64>().ok());
+    let own = hardware();
+    let total = number("total_memory").context("xl info says no total_memory")? << 20;
+    let cpus = number("nr_cpus").unwrap_or(own.cpus);
+    let mut cpu_info = own.cpu_info.clone();
+    for (key, value) in &mut cpu_info.0 {
+        match key.as_str() {
+            "cpu_count" => *value = cpus.to_string(),
+            "threads_per_core" | "nr_nodes" => {
+                *value = info.get(key).cloned().unwrap_or_else(|| value.clone())
+            }
+            _ => {}
+        }
+    }
+    let capabilities = info.get("xen_caps").map(|caps| caps.split_whitespace().map(String::from).collect());
+    let hardware = Hardware {
+        cpus,
+        cpu_info,
+        memory_total: total,
+        memory_overhead: total / 64,
+        control_domain_memory: memory(),
+        capabilities: capabilities.unwrap_or_default(),
+        ..own
+    };
+    Ok((hardware, info))
 }
 
 /// The host's name.

@@ -2,6 +2,8 @@
 
 mod agent;
 mod audit;
+mod backends;
+mod bridges;
 mod cli;
 mod config;
 mod handlers;
@@ -88,9 +90,7 @@ async fn run(config: Config) -> Result<bool> {
         agent: Some(agent),
         ..Settings::default()
     };
-    let machine = machine::simulated(&seed);
-    let (backends, _) = xapi_backend::sim::open(&config.state_dir.join("sim"), machine)
-        .context("the simulated machine could not be opened")?;
+    let backends = backends::open(&config, &seed)?;
     let (passwords, fresh) = checker(&config, passwords, fresh);
     let xapi = Xapi::new(store, Arc::new(SystemClock), passwords, backends, settings, host);
     xapi_ops::startup::run(&xapi, seed.storage_repositories).await;

@@ -195,9 +195,10 @@ impl Counter {
         let disk = |uuid: &str| {
             let row = snapshot.by_uuid(ClassId::Vdi, uuid);
             let row = row.ok_or_else(|| errors::UUID_INVALID.with(["VDI", uuid]))?;
-            Ok::<Ref<Vdi>, _>(Ref::new(row.reference.clone()))
+            Ok::<Ref<Vdi>, xapi_schema::Failure>(Ref::new(row.reference.clone()))
         };
-        let (this, base) = (disk(uuid)?, base.as_deref().map(|base| Ok((base, disk(base)?))).transpose()?);
+        let (this, base) =
+            (disk(uuid)?, base.as_deref().map(|base| disk(base).map(|found| (base, found))).transpose()?);
         let loan = self.handle.block_on(lend(&cx, &this, base.as_ref().map(|(_, base)| base)))?;
         let (source, changes, hold) = loan.split();
         let mut source = Some(source);

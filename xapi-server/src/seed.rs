@@ -33,6 +33,12 @@ fn from_machine(config: &Config) -> Result<Seed> {
     let uuid =
         |name: &str| state::secret(&config.state_dir.join(name), || Ok(uuid::Uuid::new_v4().to_string()));
     let hostname = machine::hostname();
+    let (hardware, xen) = if config.backend == "xl" {
+        let (hardware, info) = machine::xen_host()?;
+        (hardware, info.get("xen_version").cloned().unwrap_or_default())
+    } else {
+        (machine::hardware(), "simulated".into())
+    };
     let software = [
         ("product_version", "8.3.0".to_string()),
         ("product_version_text", "8.3".into()),
@@ -44,7 +50,7 @@ fn from_machine(config: &Config) -> Result<Seed> {
         ("hostname", "localhost".into()),
         ("xapi", "26.17".into()),
         ("xapi_build", "26.17.0".into()),
-        ("xen", if config.backend == "sim" { "simulated".into() } else { String::new() }),
+        ("xen", xen),
         ("linux", machine::kernel()),
         ("network_backend", "bridge".into()),
         ("db_schema", "5.909".into()),
@@ -60,7 +66,7 @@ fn from_machine(config: &Config) -> Result<Seed> {
             management_interface: "xenbr0".into(),
             api_version: (2, 21),
         },
-        hardware: machine::hardware(),
+        hardware,
         software_version: Pairs(software.into_iter().map(|(k, v)| (k.to_string(), v)).collect()),
         templates: "xcp-ng-8.3".into(),
         sm: None,

@@ -198,6 +198,10 @@ pub enum Happened {
     Agent,
     /// It uses this many bytes.
     Memory(i64),
+    /// There is a domain nobody here built.
+    Appeared,
+    /// Its domain is gone, and nobody here ended it.
+    Vanished,
 }
 
 /// Something that happened to a domain without being asked for here.

@@ -94,7 +94,7 @@ const FRESH: &[Fresh] = &[
 /// Brings objects in line with the world. Failures are logged: a host with a broken SR must still start.
 pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     let cx = Cx::internal(xapi, "xapi.startup");
-    vm::guest::reconcile(&cx).await;
+    let restarts = vm::guest::reconcile(&cx).await;
     if make_storage && let Err(failure) = storage(&cx).await {
         tracing::error!(%failure, "the storage of a fresh host could not be made");
     }
@@ -103,6 +103,9 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
         tracing::error!(%failure, "disks held by an earlier process could not be let go of");
     }
     crate::unfinished::sweep(&cx).await;
+    if let Err(failure) = cx.xapi.backends.hypervisor.settle().await {
+        tracing::error!(%failure, "what domains use could not be sorted out");
+    }
     if let Err(failure) = cx.commit(recompute).await {
         tracing::error!(%failure, "what is allowed could not be worked out");
     }
@@ -110,6 +113,7 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     if let Err(failure) = pif::watch(&cx).await {
         tracing::warn!(%failure, "the network cards do not say how they are");
     }
+    vm::guest::restart(&cx, restarts).await;
 }
 
 /// Follows domains and the network for as long as the toolstack runs.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::broadcast::error::RecvError;
-use xapi_backend::hypervisor::{AgentData, DomainEvent, Happened};
+use xapi_backend::hypervisor::{Activity, AgentData, Domain, DomainEvent, Happened};
 use xapi_schema::{
     ClassId, DateTime, Map, Ref, Result, Value,
     classes::{
@@ -14,7 +14,7 @@ use xapi_schema::{
 use xapi_store::{Read, Tx};
 
 use super::{power, reset};
-use crate::{Cx, Xapi, rules};
+use crate::{Cx, Xapi, handlers::console, rules};
 
 /// Longest text taken from a guest, bytes; longer ones are cut.
 const LONGEST: usize = 4_096;
@@ -124,10 +124,50 @@ async fn react(xapi: &Arc<Xapi>, event: DomainEvent) {
     let done = match event.what {
         Happened::Agent => read_agent(&cx, &this).await,
         Happened::Memory(bytes) => used_memory(&cx, &this, bytes).await,
+        // A call that is ending the VM itself writes what became of it; if it was about something else, the
+        // guest's end is looked at when it is done.
+        _ if !is_free(&cx, &this) => {
+            later(&cx, &this);
+            Ok(())
+        }
+        Happened::Appeared | Happened::Vanished => look_again(&cx, &this).await,
         ended => ended_by_itself(&cx, &this, &ended).await,
     };
     if let Err(failure) = done {
         tracing::warn!(%failure, vm = %this, "a domain event could not be handled");
+    }
+}
+
+/// No operation is at work on a VM.
+fn is_free(cx: &Cx, this: &Ref<Vm>) -> bool {
+    cx.snapshot().get(this, vm::current_operations).is_ok_and(|current| current.0.is_empty())
+}
+
+/// Looks at a domain again when no operation is at work on its VM any more.
+fn later(cx: &Cx, this: &Ref<Vm>) {
+    let (xapi, this) = (cx.xapi.clone(), this.clone());
+    tokio::spawn(async move {
+        let cx = Cx::internal(&xapi, "xapi.domain_event");
+        while cx.snapshot().exists(&this) && !is_free(&cx, &this) {
+            let done = cx.xapi.work_done.notified();
+            let _ = tokio::time::timeout(std::time::Duration::from_secs(5), done).await;
+        }
+        if let Err(failure) = look_again(&cx, &this).await {
+            tracing::warn!(%failure, vm = %this, "a domain could not be looked at again");
+        }
+    });
+}
+
+/// Acts on how a domain is now, whatever was told of it before.
+async fn look_again(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
+    let Ok(uuid) = cx.snapshot().get(this, vm::uuid) else { return Ok(()) };
+    match cx.xapi.backends.hypervisor.ended(&uuid).await? {
+        Some(Happened::Vanished) | None => {
+            let domains = cx.xapi.backends.hypervisor.domains().await?;
+            let domain = domains.into_iter().find(|domain| domain.uuid == uuid);
+            agree(cx, this, domain, &[]).await
+        }
+        Some(ended) => ended_by_itself(cx, this, &ended).await,
     }
 }
 
@@ -178,6 +218,14 @@ async fn ended_by_itself(cx: &Cx, this: &Ref<Vm>, ended: &Happened) -> Result<()
     }
     let started = cx.snapshot().get(&record.get(vm::metrics), vm_metrics::start_time);
     let age = started.map_or(i64::MAX, |started| cx.clock().date().unix() - started.unix());
+    let action = record.get(vm::actions_after_crash);
+    let dump = matches!(action, OnCrashBehaviour::CoredumpAndDestroy | OnCrashBehaviour::CoredumpAndRestart);
+    if *ended == Happened::Crash
+        && dump
+        && let Err(failure) = cx.xapi.backends.hypervisor.dump_core(&record.get(vm::uuid)).await
+    {
+        tracing::warn!(%failure, vm = %this, "the memory of a crashed guest could not be kept");
+    }
     match decide(&record, ended, age) {
         Then::Restart => power::rebuild(cx, this).await,
         Then::Keep => {
@@ -205,34 +253,30 @@ async fn ended_by_itself(cx: &Cx, this: &Ref<Vm>, ended: &Happened) -> Result<()
 }
 
 /// Makes records agree with the domains there are: what runs is the truth. Domains nobody knows are left
-/// alone.
-pub async fn reconcile(cx: &Cx) {
-    let domains = match cx.xapi.backends.hypervisor.domains().await {
-        Ok(domains) => domains,
-        Err(failure) => {
+/// alone. Answers the VMs whose restart was cut short; they count as running until it is made up for.
+pub async fn reconcile(cx: &Cx) -> Vec<Ref<Vm>> {
+    let hypervisor = &cx.xapi.backends.hypervisor;
+    let (domains, unbuilt) = match (hypervisor.domains().await, hypervisor.to_be_rebuilt().await) {
+        (Ok(domains), Ok(unbuilt)) => (domains, unbuilt),
+        (Err(failure), _) | (_, Err(failure)) => {
             tracing::error!(%failure, "the hypervisor does not say what runs; nothing is changed");
-            return;
+            return Vec::new();
         }
     };
     let snapshot = cx.snapshot();
+    let mut restarts = Vec::new();
     for this in snapshot.all::<Vm>() {
         let Ok(record) = snapshot.record(&this).cloned() else { continue };
-        if record.get(vm::is_control_domain) || record.get(vm::resident_on) != *cx.host() {
+        let uuid = record.get(vm::uuid);
+        let domain = domains.iter().find(|d| d.uuid == uuid).cloned();
+        let here = record.get(vm::resident_on) == *cx.host();
+        if record.get(vm::is_control_domain) || (!here && domain.is_none()) {
             continue;
         }
-        let domain = domains.iter().find(|d| d.uuid == record.get(vm::uuid)).cloned();
-        let done = cx
-            .commit(move |tx| {
-                tx.set(&this, vm::current_operations, Map::default())?;
-                let Some(domain) = domain else { return reset::halted(tx, &this, true) };
-                let paused = domain.activity == xapi_backend::hypervisor::Activity::Paused;
-                tx.set(&this, vm::power_state, if paused { State::Paused } else { State::Running })?;
-                tx.set(&this, vm::domid, domain.domid)?;
-                reset::recompute_devices(tx, &this)?;
-                rules::refresh(tx, &this)
-            })
-            .await;
-        if let Err(failure) = done {
+        if here && domain.is_none() && unbuilt.contains(&uuid) {
+            restarts.push(this.clone());
+        }
+        if let Err(failure) = agree(cx, &this, domain, &unbuilt).await {
             tracing::error!(%failure, "a VM could not be brought in line with its domain");
         }
     }
@@ -240,4 +284,52 @@ pub async fn reconcile(cx: &Cx) {
     for domain in domains.iter().filter(|d| !known(&d.uuid)) {
         tracing::warn!(uuid = domain.uuid, domid = domain.domid, "a domain belongs to no VM of this pool");
     }
+    restarts
+}
+
+/// Makes up for restarts that were cut short.
+pub async fn restart(cx: &Cx, these: Vec<Ref<Vm>>) {
+    for this in these {
+        if let Err(failure) = power::rebuild(cx, &this).await {
+            tracing::error!(%failure, vm = %this, "a VM that was being restarted could not be started");
+        }
+    }
+}
+
+/// What a VM's record becomes for the domain it has, or has not.
+async fn agree(cx: &Cx, this: &Ref<Vm>, domain: Option<Domain>, unbuilt: &[String]) -> Result<()> {
+    let record = cx.snapshot().record(this)?.clone();
+    let home = cx.host().clone();
+    let known = record.get(vm::resident_on) == home;
+    let template = record.get(vm::is_a_template) || record.get(vm::is_control_domain);
+    if domain.is_none() && !known || template {
+        return Ok(());
+    }
+    let half_made = domain.as_ref().is_some_and(|domain| domain.activity == Activity::Paused);
+    if half_made && !known {
+        // A start or resume nobody was told of: the toolstack died before it was written down.
+        tracing::warn!(vm = %this, "a domain whose start was cut short is ended");
+        return cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await;
+    }
+    if domain.is_none() && unbuilt.contains(&record.get(vm::uuid)) {
+        let target = this.clone();
+        return cx.commit(move |tx| tx.set(&target, vm::current_operations, Map::default())).await;
+    }
+    let (target, now) = (this.clone(), cx.clock().date());
+    cx.commit(move |tx| {
+        tx.set(&target, vm::current_operations, Map::default())?;
+        let Some(domain) = domain else { return reset::halted(tx, &target, true) };
+        if !known {
+            tracing::warn!(vm = %target, domid = domain.domid, "a VM runs that was not started here");
+            tx.set(&target, vm::resident_on, home.clone())?;
+            appear(tx, &target, now)?;
+            console::offer(tx, &target, &home)?;
+        }
+        let paused = domain.activity == Activity::Paused;
+        tx.set(&target, vm::power_state, if paused { State::Paused } else { State::Running })?;
+        tx.set(&target, vm::domid, domain.domid)?;
+        reset::recompute_devices(tx, &target)?;
+        rules::refresh(tx, &target)
+    })
+    .await
 }

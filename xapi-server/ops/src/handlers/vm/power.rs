@@ -231,12 +231,14 @@ pub async fn rebuild(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
     if record.get(vm::power_state) == State::Suspended {
         return Err(errors::VM_BAD_POWER_STATE.with([this.as_str(), "running", "suspended"]));
     }
-    cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await?;
+    cx.xapi.backends.hypervisor.destroy_to_rebuild(&record.get(vm::uuid)).await?;
     let target = this.clone();
     cx.commit(move |tx| guest::vanish(tx, &target)).await?;
     if let Err(failure) = start::launch(cx, this, &home, false, None).await {
         let target = this.clone();
         cx.commit(move |tx| reset::halted(tx, &target, false)).await?;
+        // There is nothing left to be built again.
+        cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await?;
         return Err(failure);
     }
     Ok(())

@@ -1,0 +1,53 @@
+//! What the daemon stands on, chosen by its settings: a real Xen, or a machine that is not there.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use xapi_backend::{Backends, Network};
+use xapi_ops::first_boot::Seed;
+use xapi_xl::xenstore::Client;
+
+use xapi_network::{Kernel, Networkd, OpenVswitch, Places};
+
+use crate::{bridges::Existing, config::Config, machine};
+
+/// Opens it.
+///
+/// # Errors
+/// A directory that cannot be used.
+pub fn open(config: &Config, seed: &Seed) -> Result<Backends> {
+    let (simulated, _) = xapi_backend::sim::open(&config.state_dir.join("sim"), machine::simulated(seed))
+        .context("the simulated machine could not be opened")?;
+    if config.backend != "xl" {
+        return Ok(simulated);
+    }
+    let xl = xapi_xl::Xl::default();
+    let storage = simulated.storage;
+    let options = xapi_xl::Options {
+        xl: xl.clone(),
+        store: Client::of_host(),
+        storage: storage.clone(),
+        cpu_vendor: seed.hardware.cpu_info.get("vendor").unwrap_or_default().to_string(),
+    };
+    let domains = xapi_xl::Domains::open(&config.state_dir.join("xl"), options)
+        .context("what is kept of domains could not be opened")?;
+    Ok(Backends {
+        name: "xl",
+        hypervisor: Arc::new(domains),
+        storage,
+        network: network(config)?,
+        host: Arc::new(xapi_xl::Host::new(xl)),
+    })
+}
+
+/// How the host's network is made.
+fn network(config: &Config) -> Result<Arc<dyn Network>> {
+    let places = Places::default();
+    let opened: std::io::Result<Arc<dyn Network>> = match config.network {
+        "kernel" => Kernel::open(places).map(|network| Arc::new(network) as _),
+        "networkd" => Networkd::open(places).map(|network| Arc::new(network) as _),
+        "openvswitch" => OpenVswitch::open(places).map(|network| Arc::new(network) as _),
+        _ => Kernel::open(places).map(|network| Arc::new(Existing(Arc::new(network))) as _),
+    };
+    opened.context("the network of this host")
+}

@@ -1,0 +1,49 @@
+//! A domain's description as the text `xl create` reads. Pure: opens nothing, asks nobody.
+//!
+//! What xl cannot express is an error where the guest would be another machine without it, and a note otherwise;
+//! notes are logged at each start.
+
+mod devices;
+mod machine;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use xapi_backend::{
+    hypervisor::{Disk, DomainKind, DomainSpec},
+    storage::DataPath,
+};
+use xapi_schema::Result;
+
+pub use devices::{disk_line, guest_device, nic_line, vdev, vdev_number};
+pub use machine::shadow_mib;
+#[cfg(test)]
+pub use tests::test_spec;
+pub use text::{Config, sane};
+
+/// A disk with the place its bytes are at; an empty drive has none.
+pub type Placed = (Disk, Option<DataPath>);
+
+/// The text for a new or restored domain.
+///
+/// # Errors
+/// INVALID_VALUE, VALUE_NOT_SUPPORTED, UNKNOWN_BOOTLOADER, VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE,
+/// NOT_IMPLEMENTED for what has no equivalent.
+pub fn config(spec: &DomainSpec, disks: &[Placed]) -> Result<Config> {
+    let mut out = Config::default();
+    machine::identity(spec, &mut out)?;
+    machine::memory(spec, &mut out);
+    machine::processors(spec, &mut out)?;
+    match spec.kind {
+        DomainKind::Hvm => machine::emulated(spec, &mut out)?,
+        DomainKind::Pv | DomainKind::Pvh | DomainKind::PvInPvh => machine::kernel(spec, &mut out)?,
+    }
+    machine::common(spec, &mut out)?;
+    let hvm = spec.kind == DomainKind::Hvm;
+    let lines = disks.iter().map(|(disk, path)| disk_line(disk, path.as_ref(), hvm));
+    out.list("disk", lines.collect::<Result<Vec<_>>>()?)?;
+    let lines = spec.nics.iter().map(|nic| nic_line(spec, nic));
+    out.list("vif", lines.collect::<Result<Vec<_>>>()?)?;
+    Ok(out)
+}

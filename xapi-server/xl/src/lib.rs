@@ -1,0 +1,28 @@
+//! Domains on a real Xen.
+//!
+//! `xl` is run as a child, never linked: it may abort, and its library is bound to one release of Xen. What xl
+//! cannot say is done in xenstore. What runs is the truth; nothing here keeps policy, and domains made by others
+//! are shown and left alone.
+
+mod agent;
+mod ask;
+pub mod config;
+mod domains;
+mod guest;
+pub mod host;
+mod image;
+mod records;
+mod table;
+mod tool;
+mod watcher;
+pub mod xenstore;
+
+pub use domains::{Domains, Options};
+pub use host::Host;
+pub use tool::Xl;
+
+/// This machine is the control domain of a Xen host.
+pub fn is_control_domain() -> bool {
+    let capabilities = std::fs::read_to_string("/proc/xen/capabilities").unwrap_or_default();
+    capabilities.split_whitespace().any(|word| word == "control_d")
+}

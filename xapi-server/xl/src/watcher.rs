@@ -1,0 +1,160 @@
+//! Follows domains: which ended, appeared or vanished, and whose agent wrote something new. It only tells; what
+//! is done about it is decided above.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use tokio::{task::JoinHandle, time::timeout};
+use xapi_backend::hypervisor::{DomainEvent, Happened};
+use xapi_schema::Result;
+
+use crate::{
+    agent,
+    domains::{Shared, lock, reason},
+    xenstore::Watch,
+};
+
+/// A look is taken this often even when nothing fires: xl may fail at the wrong moment.
+const LOOK: Duration = Duration::from_secs(60);
+/// After a failure.
+const RETRY: Duration = Duration::from_secs(2);
+/// Changes of an agent are told at most this often.
+const CALM: Duration = Duration::from_secs(1);
+/// Looks a domain may stay suspended without being saved by us.
+const SUSPENDED: u32 = 3;
+
+/// Domains as they were at the last look.
+#[derive(Default)]
+struct Seen {
+    domains: BTreeMap<u32, String>,
+    agents: HashMap<u32, JoinHandle<()>>,
+    suspended: HashMap<u32, u32>,
+    looked: bool,
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        self.agents.values().for_each(JoinHandle::abort);
+    }
+}
+
+/// Runs for as long as somebody holds the domains.
+pub async fn run(shared: Weak<Shared>) {
+    let mut seen = Seen::default();
+    loop {
+        if let Err(error) = follow(&shared, &mut seen).await {
+            tracing::warn!(%error, "domains cannot be followed at the moment");
+        }
+        if shared.strong_count() == 0 {
+            return;
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn follow(shared: &Weak<Shared>, seen: &mut Seen) -> Result<()> {
+    let Some(strong) = shared.upgrade() else { return Ok(()) };
+    let mut begun = strong.store.watch("@introduceDomain").await?;
+    let mut ended = strong.store.watch("@releaseDomain").await?;
+    drop(strong);
+    loop {
+        let Some(strong) = shared.upgrade() else { return Ok(()) };
+        let again = look(&strong, seen).await?;
+        let _ = timeout(if again { RETRY } else { LOOK }, async {
+            tokio::select! {
+                _ = begun.next() => {}
+                _ = ended.next() => {}
+                () = strong.look.notified() => {}
+            }
+        })
+        .await;
+        begun.drain();
+        ended.drain();
+    }
+}
+
+fn tell(shared: &Shared, uuid: &str, what: Happened) {
+    // Nobody listening is fine: whoever comes later is told again of what ended.
+    let _ = shared.events.send(DomainEvent { uuid: uuid.to_string(), what });
+}
+
+/// Compares what runs with the last look; true asks for another one soon.
+async fn look(shared: &Arc<Shared>, seen: &mut Seen) -> Result<bool> {
+    let rows = shared.rows().await?;
+    let mut again = false;
+    let mut now = BTreeMap::new();
+    for row in rows.iter().filter(|row| !row.dying) {
+        now.insert(row.domid, row.uuid.clone());
+        if !seen.domains.contains_key(&row.domid) {
+            let watching = tokio::spawn(follow_agent(Arc::downgrade(shared), row.domid, row.uuid.clone()));
+            seen.agents.insert(row.domid, watching);
+            if seen.looked && !shared.is_busy(&row.uuid) {
+                tell(shared, &row.uuid, Happened::Appeared);
+            }
+        }
+        if row.shut_down && row.reason == Some(2) && !shared.is_busy(&row.uuid) {
+            // Somebody else saves it, or a save of ours was cut short and xl is about to undo it.
+            let looks = seen.suspended.entry(row.domid).or_default();
+            *looks += 1;
+            again = true;
+            if *looks == SUSPENDED {
+                tracing::warn!(uuid = row.uuid, "a domain stays suspended and nobody saves it");
+            }
+        }
+        if let Some(what) = reason(row)
+            && lock(&shared.told).insert(row.domid)
+        {
+            shared.ended.send_modify(|count| *count += 1);
+            tell(shared, &row.uuid, what);
+        }
+    }
+    for (domid, uuid) in seen.domains.iter().filter(|(domid, _)| !now.contains_key(domid)) {
+        shared.ended.send_modify(|count| *count += 1);
+        lock(&shared.told).remove(domid);
+        seen.suspended.remove(domid);
+        if let Some(watching) = seen.agents.remove(domid) {
+            watching.abort();
+        }
+        if !shared.is_busy(uuid) && !now.values().any(|other| other == uuid) {
+            tell(shared, uuid, Happened::Vanished);
+        }
+    }
+    seen.domains = now;
+    seen.looked = true;
+    Ok(again)
+}
+
+/// Tells when the agent of a domain wrote something, not more often than is useful.
+async fn follow_agent(shared: Weak<Shared>, domid: u32, uuid: String) {
+    let Some(strong) = shared.upgrade() else { return };
+    let mut watches: Vec<Watch> = Vec::new();
+    for part in agent::TELLING {
+        match strong.store.watch(&format!("/local/domain/{domid}/{part}")).await {
+            Ok(watch) => watches.push(watch),
+            Err(error) => tracing::warn!(%error, domid, part, "an agent cannot be followed"),
+        }
+    }
+    drop(strong);
+    let (sender, mut changes) = tokio::sync::mpsc::channel::<()>(1);
+    let mut listeners = tokio::task::JoinSet::new();
+    for mut watch in watches {
+        let sender = sender.clone();
+        listeners.spawn(async move {
+            while watch.next().await.is_some() {
+                watch.drain();
+                // One that is waiting already says it all.
+                let _ = sender.try_send(());
+            }
+        });
+    }
+    drop(sender);
+    while changes.recv().await.is_some() {
+        tokio::time::sleep(CALM).await;
+        while changes.try_recv().is_ok() {}
+        let Some(strong) = shared.upgrade() else { return };
+        tell(&strong, &uuid, Happened::Agent);
+    }
+}

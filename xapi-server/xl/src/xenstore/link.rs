@@ -1,0 +1,187 @@
+//! One connection to xenstore: requests matched with answers, events put aside.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::UnixStream,
+    sync::{mpsc, oneshot},
+};
+
+use super::{
+    Error, Result, lock,
+    wire::{self, Header, Kind},
+};
+
+type Waiting = Mutex<HashMap<u32, oneshot::Sender<Result<Vec<u8>>>>>;
+
+/// Events kept for a watcher that is slow. Xen limits what one guest can cause; beyond this they are dropped,
+/// because a watcher looks at everything anyway.
+const EVENTS: usize = 4_096;
+
+/// A connection.
+pub struct Link {
+    writer: tokio::sync::Mutex<Box<dyn AsyncWrite + Send + Unpin>>,
+    waiting: Arc<Waiting>,
+    events: tokio::sync::Mutex<mpsc::Receiver<(String, String)>>,
+    dead: Arc<AtomicBool>,
+    next: AtomicU32,
+    reader: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+impl Link {
+    /// Connects to the first place that answers.
+    pub async fn open(places: &[PathBuf]) -> Result<Arc<Link>> {
+        let mut why = "no place to connect to".to_string();
+        for place in places {
+            match dial(place).await {
+                Ok((reader, writer)) => return Ok(Link::over(reader, writer)),
+                Err(error) => why = format!("{}: {error}", place.display()),
+            }
+        }
+        Err(Error::Gone(why))
+    }
+
+    fn over(
+        reader: Box<dyn AsyncRead + Send + Unpin>,
+        writer: Box<dyn AsyncWrite + Send + Unpin>,
+    ) -> Arc<Link> {
+        let waiting: Arc<Waiting> = Arc::default();
+        let dead = Arc::new(AtomicBool::new(false));
+        let (sender, events) = mpsc::channel(EVENTS);
+        let reader = tokio::spawn(listen(reader, waiting.clone(), sender, dead.clone()));
+        Arc::new(Link {
+            writer: tokio::sync::Mutex::new(writer),
+            waiting,
+            events: tokio::sync::Mutex::new(events),
+            dead,
+            next: AtomicU32::new(1),
+            reader,
+        })
+    }
+
+    /// The daemon is gone.
+    pub fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    /// The next event: path and token; `None` at the end of the connection.
+    pub async fn event(&self) -> Option<(String, String)> {
+        self.events.lock().await.recv().await
+    }
+
+    /// Sends a request and waits for its answer.
+    pub async fn request(
+        &self,
+        kind: Kind,
+        transaction: u32,
+        texts: &[&str],
+        raw: &[u8],
+        deadline: Duration,
+    ) -> Result<Vec<u8>> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let bytes = wire::message(kind as u32, number, transaction, texts, raw);
+        if bytes.len() > Header::SIZE + wire::LONGEST {
+            return Err(Error::Senseless(texts.first().unwrap_or(&"").to_string()));
+        }
+        let (sender, receiver) = oneshot::channel();
+        lock(&self.waiting).insert(number, sender);
+        let work = async {
+            // A message written by half would garble all that follow.
+            let written = {
+                let mut writer = self.writer.lock().await;
+                match writer.write_all(&bytes).await {
+                    Ok(()) => writer.flush().await,
+                    failed => failed,
+                }
+            };
+            if let Err(error) = written {
+                self.dead.store(true, Ordering::Release);
+                return Err(Error::Gone(error.to_string()));
+            }
+            if self.is_dead() {
+                return Err(Error::Gone("the connection ended".into()));
+            }
+            receiver.await.unwrap_or_else(|_| Err(Error::Gone("the connection ended".into())))
+        };
+        let outcome = tokio::time::timeout(deadline, work).await;
+        lock(&self.waiting).remove(&number);
+        outcome.unwrap_or_else(|_| {
+            self.dead.store(true, Ordering::Release);
+            self.reader.abort();
+            lock(&self.waiting).clear();
+            Err(Error::Late(deadline.as_secs()))
+        })
+    }
+}
+
+type Halves = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
+
+async fn dial(place: &Path) -> std::io::Result<Halves> {
+    use std::os::unix::fs::FileTypeExt;
+    if tokio::fs::metadata(place).await?.file_type().is_char_device() {
+        // The device is one conversation for both handles, and its reads wait in a thread of their own.
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(place)?;
+        let other = file.try_clone()?;
+        return Ok((Box::new(tokio::fs::File::from_std(file)), Box::new(tokio::fs::File::from_std(other))));
+    }
+    let (reader, writer) = UnixStream::connect(place).await?.into_split();
+    Ok((Box::new(reader), Box::new(writer)))
+}
+
+async fn listen(
+    mut reader: Box<dyn AsyncRead + Send + Unpin>,
+    waiting: Arc<Waiting>,
+    events: mpsc::Sender<(String, String)>,
+    dead: Arc<AtomicBool>,
+) {
+    let _ = talk(&mut reader, &waiting, &events).await;
+    dead.store(true, Ordering::Release);
+    // Who still waits learns by the loss of the sender.
+    lock(&waiting).clear();
+}
+
+async fn talk(
+    reader: &mut (dyn AsyncRead + Send + Unpin),
+    waiting: &Waiting,
+    events: &mpsc::Sender<(String, String)>,
+) -> std::io::Result<()> {
+    loop {
+        let mut head = [0; Header::SIZE];
+        reader.read_exact(&mut head).await?;
+        let header = Header::parse(&head);
+        // Answers of some daemons may be a little longer than requests; far longer is no xenstore.
+        if header.length as usize > 4 * wire::LONGEST {
+            return Err(std::io::Error::other("a message that is too long"));
+        }
+        let mut body = vec![0; header.length as usize];
+        reader.read_exact(&mut body).await?;
+        if header.kind == Kind::WatchEvent as u32 {
+            let mut texts = wire::texts(&body).into_iter();
+            if let (Some(path), Some(token)) = (texts.next(), texts.next()) {
+                let _ = events.try_send((path, token));
+            }
+        } else if let Some(sender) = lock(waiting).remove(&header.request) {
+            let answer = if header.kind == Kind::Error as u32 {
+                Err(Error::Refused(wire::texts(&body).into_iter().next().unwrap_or_default()))
+            } else {
+                Ok(body)
+            };
+            let _ = sender.send(answer);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Lives of domains over a stub of `xl` and a xenstore in memory.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::{sync::Arc, time::Duration};
+
+use common::{Daemon, Stub};
+use xapi_backend::{
+    Hypervisor, Storage,
+    hypervisor::{Boot, Details, Disk, DomainEvent, DomainKind, DomainSpec, Happened, Reply, Request},
+    storage::{NewVolume, SrConfig},
+};
+use xapi_xl::{Domains, Options, xenstore::Client};
+
+const UUID: &str = "0e260f5c-8fb8-48c9-90fb-d389a294d22a";
+const LONG: Duration = Duration::from_secs(60);
+
+struct Bench {
+    daemon: Daemon,
+    stub: Stub,
+    storage: Arc<dyn Storage>,
+    volume: String,
+    dir: tempfile::TempDir,
+}
+
+impl Bench {
+    async fn new() -> Bench {
+        let dir = tempfile::tempdir().unwrap();
+        let stub = Stub::new(dir.path());
+        let daemon = Daemon::beside(&dir.path().join("s"), Arc::default(), stub.dir.join("table"));
+        let (backends, _) = xapi_backend::sim::open(&dir.path().join("sim"), Default::default()).unwrap();
+        let config =
+            SrConfig { uuid: "sr".into(), kind: "file".into(), device_config: vec![], sm_config: vec![] };
+        backends.storage.create(&config, 0).await.unwrap();
+        backends.storage.attach(&config).await.unwrap();
+        let new = NewVolume {
+            uuid: None,
+            name: String::new(),
+            description: String::new(),
+            virtual_size: 8 << 20,
+            kind: "user".into(),
+            sm_config: vec![],
+        };
+        let volume = backends.storage.create_volume("sr", new).await.unwrap().location;
+        Bench { daemon, stub, storage: backends.storage, volume, dir }
+    }
+
+    /// As after a start of the toolstack.
+    fn open(&self, quick: Duration) -> Domains {
+        let options = Options {
+            xl: self.stub.xl(quick),
+            store: Client::new(vec![self.daemon.socket.clone()], LONG),
+            storage: self.storage.clone(),
+            cpu_vendor: "AuthenticAMD".into(),
+        };
+        Domains::open(&self.dir.path().join("xl"), options).unwrap()
+    }
+
+    fn spec(&self) -> DomainSpec {
+        let disk = Disk {
+            position: 0,
+            volume: Some(("sr".into(), self.volume.clone())),
+            writable: true,
+            cd: false,
+            vdi: "551d1127-c95a-4ea9-a668-3572d007e822".into(),
+            storage_type: "file".into(),
+        };
+        DomainSpec {
+            uuid: UUID.into(),
+            name: "guest".into(),
+            kind: DomainKind::Pv,
+            memory_max: 96 << 20,
+            memory_target: 96 << 20,
+            vcpus_max: 1,
+            vcpus: 1,
+            disks: vec![disk],
+            nics: vec![],
+            platform: vec![],
+            xenstore_data: vec![("vm-data/role".into(), "web".into())],
+            details: Details {
+                boot: Boot { kernel: "/var/lib/xcp/guest/vmlinux".into(), ..Boot::default() },
+                ..Details::default()
+            },
+        }
+    }
+
+    async fn built(&self, domains: &Domains) -> i64 {
+        domains.build(self.spec()).await.unwrap().domid
+    }
+
+    fn state(&self, from: &str, to: &str) {
+        let table = self.stub.read("table").replace(from, to);
+        self.stub.write("table", &table);
+    }
+}
+
+async fn event(
+    events: &mut tokio::sync::broadcast::Receiver<DomainEvent>,
+    wanted: impl Fn(&Happened) -> bool,
+) -> Happened {
+    tokio::time::timeout(LONG, async {
+        loop {
+            let event = events.recv().await.unwrap();
+            if event.uuid == UUID && wanted(&event.what) {
+                return event.what;
+            }
+        }
+    })
+    .await
+    .expect("the event comes")
+}
+
+fn is_end(what: &Happened) -> bool {
+    matches!(what, Happened::Poweroff | Happened::Reboot | Happened::Crash)
+}
+
+#[tokio::test]
+async fn a_domain_is_built_described_and_ended() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    let domid = bench.built(&domains).await;
+    let at = |path: &str| bench.daemon.get(&format!("/local/domain/{domid}/{path}"));
+    assert_eq!(at("vm-data/role").as_deref(), Some("web"));
+    assert_eq!(at("name").as_deref(), Some("guest"));
+    let key = format!("/local/domain/0/backend/qdisk/{domid}/51712/sm-data/vdi-uuid");
+    assert_eq!(bench.daemon.get(&key).as_deref(), Some("551d1127-c95a-4ea9-a668-3572d007e822"));
+    assert!(bench.stub.read("config").contains("backendtype=qdisk,target="));
+    domains.unpause(UUID).await.unwrap();
+    assert_eq!(domains.domains().await.unwrap().len(), 1);
+    domains.destroy(UUID).await.unwrap();
+    assert!(domains.domains().await.unwrap().is_empty());
+    assert_eq!(std::fs::read_dir(bench.dir.path().join("xl/domains")).unwrap().count(), 0);
+    // One that is gone is fine.
+    domains.destroy(UUID).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_end_while_nobody_looked_is_told_once_to_who_comes() {
+    let bench = Bench::new().await;
+    let first = bench.open(LONG);
+    let domid = bench.built(&first).await;
+    drop(first);
+    bench.state("--p---", "---s--");
+    bench.state(" - -\n", " 1 -\n");
+    let again = bench.open(LONG);
+    let mut events = again.events();
+    assert_eq!(event(&mut events, is_end).await, Happened::Reboot);
+    assert_eq!(again.ended(UUID).await.unwrap(), Some(Happened::Reboot));
+    bench.daemon.fire("@releaseDomain");
+    bench.daemon.set(&format!("/local/domain/{domid}/data/updated"), "1");
+    // The agent's event comes after the look the watch caused; no second end in between.
+    let next = event(&mut events, |what| is_end(what) || *what == Happened::Agent).await;
+    assert_eq!(next, Happened::Agent);
+}
+
+#[tokio::test]
+async fn a_restart_cut_short_is_known_afterwards() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    bench.built(&domains).await;
+    domains.destroy_to_rebuild(UUID).await.unwrap();
+    drop(domains);
+    let domains = bench.open(LONG);
+    assert_eq!(domains.to_be_rebuilt().await.unwrap(), [UUID]);
+    domains.settle().await.unwrap();
+    assert_eq!(domains.to_be_rebuilt().await.unwrap(), [UUID]);
+    bench.built(&domains).await;
+    assert!(domains.to_be_rebuilt().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn domains_of_others_are_shown() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    bench.stub.write("table", "a b c 9 64 1 -b---- 1.0 b3fff2a8-6784-4c7f-9166-db61f0da3f49 - -\n");
+    let all = domains.domains().await.unwrap();
+    assert_eq!((all.len(), all[0].domid, all[0].memory), (1, 9, 64 << 20));
+    domains.settle().await.unwrap();
+    assert!(!bench.stub.read("calls").contains("destroy"));
+}
+
+#[tokio::test]
+async fn memory_survives_a_volume() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    let domid = bench.built(&domains).await;
+    let memory: Vec<u8> = (0..3_000_000u32).map(|n| (n % 251) as u8).collect();
+    std::fs::write(bench.stub.dir.join("memory"), &memory).unwrap();
+    let new = NewVolume {
+        uuid: None,
+        name: String::new(),
+        description: String::new(),
+        virtual_size: 16 << 20,
+        kind: "suspend".into(),
+        sm_config: vec![],
+    };
+    let image = ("sr".to_string(), bench.storage.create_volume("sr", new).await.unwrap().location);
+    domains.save(UUID, image.clone()).await.unwrap();
+    assert!(domains.domains().await.unwrap().is_empty());
+    let started = domains.restore(bench.spec(), image.clone()).await.unwrap();
+    assert_eq!(started.domid, domid + 1);
+    assert_eq!(std::fs::read(bench.stub.dir.join("image")).unwrap(), memory);
+    // An image without its header is none.
+    bench.storage.write("sr", &image.1, 0, vec![0; 16]).await.unwrap();
+    let other = DomainSpec { uuid: "1e260f5c-8fb8-48c9-90fb-d389a294d22a".into(), ..bench.spec() };
+    let refused = domains.restore(other, image).await.unwrap_err();
+    assert!(refused.to_string().contains("no whole memory image"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_guest_is_asked_and_answers() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    let domid = bench.built(&domains).await;
+    let node = format!("/local/domain/{domid}/control/shutdown");
+    // Nobody there: only whether it can is asked.
+    assert_eq!(domains.ask(UUID, Request::Suspend, 60).await.unwrap(), Reply::Ignored);
+    let asking = {
+        let domains = domains.clone();
+        tokio::spawn(async move { domains.ask(UUID, Request::Poweroff, 600).await })
+    };
+    let begun = tokio::time::Instant::now();
+    while bench.daemon.get(&node).as_deref() != Some("poweroff") {
+        assert!(begun.elapsed() < LONG, "the word was never written");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    bench.daemon.set(&node, "");
+    bench.state("--p---", "---s--");
+    bench.state(" - -\n", " 0 -\n");
+    bench.daemon.fire("@releaseDomain");
+    assert_eq!(asking.await.unwrap().unwrap(), Reply::Done);
+    bench.state("---s--", "------");
+    // One that takes no notice: the word is taken back.
+    let reply = domains.ask(UUID, Request::Reboot, 1).await.unwrap();
+    assert_eq!(reply, Reply::Ignored);
+    assert_eq!(bench.daemon.get(&node).as_deref(), Some(""));
+}
+
+#[tokio::test]
+async fn an_xl_that_misbehaves_is_an_error_and_leaves_nothing() {
+    let bench = Bench::new().await;
+    for (mode, quick, told) in [
+        ("hang", Duration::from_millis(300), "did not end"),
+        ("abort", LONG, "aborted"),
+        ("babble", LONG, "printed more"),
+        ("fail", LONG, "libxl: error: no"),
+    ] {
+        bench.stub.mode(mode);
+        let domains = bench.open(quick);
+        let failure = domains.domains().await.unwrap_err();
+        assert!(failure.to_string().contains(told), "{mode}: {failure}");
+        // Other domains and calls are not held up: the next call is as good as any.
+        bench.stub.mode("");
+        let patient = bench.open(LONG);
+        assert!(patient.domains().await.unwrap().is_empty());
+    }
+    // A build that fails closes what it opened and forgets the domain.
+    let domains = bench.open(LONG);
+    let mut spec = bench.spec();
+    spec.details.boot.kernel = "/etc/shadow".into();
+    assert_eq!(domains.build(spec).await.unwrap_err().code, "INVALID_VALUE");
+    assert_eq!(std::fs::read_dir(bench.dir.path().join("xl/domains")).unwrap().count(), 0);
+}
