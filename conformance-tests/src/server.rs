@@ -205,6 +205,14 @@ fn profile_dir() -> Result<PathBuf, String> {
     dir.map(Path::to_path_buf).ok_or_else(|| "no profile directory".into())
 }
 
+/// The daemon's program, for tests that start it themselves.
+///
+/// # Errors
+/// What the build complained about.
+pub fn xapi() -> Result<PathBuf, String> {
+    binary()
+}
+
 /// The daemon: `XENNIX_XAPI`, or the one of this build. Cargo is asked each time so that no stale one runs.
 fn binary() -> Result<PathBuf, String> {
     static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use conformance_tests::{
-    server::{Options, ROOT_PASSWORD, Server, crate_dir},
+    server::{Options, ROOT_PASSWORD, Server, crate_dir, xapi, xe},
     tools,
 };
 
@@ -56,4 +56,18 @@ fn old_tls() {
 fn incremental_backup() {
     let server = Server::start(&Options { nbd: true, ..Options::default() }).expect("the daemon starts");
     run("nbd.py", &[&server.url(), ROOT_PASSWORD]);
+}
+
+#[test]
+fn disks_and_vms_through_xe() {
+    let server = Server::start(&Options::default()).expect("the daemon starts");
+    let xe = xe().expect("xe is built");
+    run("xe.py", &[&server.url(), ROOT_PASSWORD, &xe.display().to_string()]);
+}
+
+#[test]
+fn killed_while_disks_move() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let xapi = xapi().expect("the daemon is built");
+    run("killed.py", &[&xapi.display().to_string(), ROOT_PASSWORD, &dir.path().display().to_string()]);
 }
