@@ -264,6 +264,25 @@ def images():
                 subprocess.run(["qemu-img", "convert", "-f", name, "-O", "raw", f"{at}/{kind}", f"{at}/{kind}.raw"],
                                check=True)
                 assert open(f"{at}/{kind}.raw", "rb").read()[:8 * MIB] == bytes(second), kind
+            # What it writes is read, in several forms; what can't be streamed changes nothing.
+            open(f"{at}/raw", "wb").write(first)
+            for number, more in enumerate(("", "compat=0.10", "cluster_size=512", "cluster_size=2M", "preallocation=metadata")):
+                subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-o", more or "compat=1.1",
+                                f"{at}/raw", f"{at}/in"], check=True)
+                outcome = put("/import_raw_vdi", open(f"{at}/in", "rb").read(), vdi=b, format="qcow2")
+                assert outcome[1] == "success", (more, outcome)
+                assert get("/export_raw_vdi", vdi=b)[1] == first, more
+                assert put("/import_raw_vdi", bytes(second), vdi=b)[1] == "success"
+            subprocess.run(["qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", f"{at}/raw", f"{at}/packed"], check=True)
+            outcome = put("/import_raw_vdi", open(f"{at}/packed", "rb").read(), vdi=b, format="qcow2")
+            assert outcome[1] == "failure" and "compressed" in outcome[3][1], outcome
+            # Our own, whole and as a difference.
+            assert put("/import_raw_vdi", get("/export_raw_vdi", vdi=snapshot, format="qcow2")[1], vdi=b, format="qcow2")[1] == "success"
+            assert get("/export_raw_vdi", vdi=b)[1] == first
+            delta = get("/export_raw_vdi", vdi=a, format="qcow2", base=snapshot)[1]
+            assert put("/import_raw_vdi", delta, vdi=b, format="qcow2")[1] == "success"
+            assert get("/export_raw_vdi", vdi=b)[1] == bytes(second)
+            assert put("/import_raw_vdi", delta[:len(delta) // 2], vdi=b, format="qcow2")[1] == "failure"
     elif os.environ.get("CI"):
         raise SystemExit("qemu-img is needed")
     for disk in (a, b, small, snapshot):

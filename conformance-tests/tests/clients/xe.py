@@ -119,6 +119,16 @@ assert done.returncode == 0 and done.stdout[:7] == b"ova.xml", done.stderr
 again, _ = run("vm-import", "filename=/dev/stdin", stdin=done.stdout)
 assert [read(disk) for disk in disks(again)] == [first, second]
 remove(again)
+# A disk moves to another SR while its VM is halted.
+other, _ = run("sr-create", "name-label=other", "type=ext", "device-config:device=/dev/none", "shared=false")
+old = disks(vm)
+run("vdi-pool-migrate", f"uuid={x.VDI.get_uuid(old[0])}", f"sr-uuid={other}")
+moved = disks(vm)
+assert moved[0] != old[0] and moved[1] == old[1] and x.VDI.get_SR(moved[0]) == x.SR.get_by_uuid(other)
+assert read(moved[0]) == first and old[0] not in x.VDI.get_all()
+run("vdi-pool-migrate", f"uuid={x.VDI.get_uuid(moved[0])}", f"sr-uuid={SR_UUID}")
+assert [read(disk) for disk in disks(vm)] == [first, second]
+made = objects()
 # A snapshot becomes a template elsewhere.
 snap, _ = run("vm-snapshot", f"uuid={vm}", "new-name-label=snap")
 run("snapshot-export-to-template", f"snapshot-uuid={snap}", "filename=snap")

@@ -1,10 +1,12 @@
 //! Copies disks between formats, from any [`Source`] to streams and targets, in constant memory and without
 //! temporary files. Zeros and holes stay holes. Never opens an image by name.
 
+mod qcow2_in;
 mod qcow2_out;
 mod vhd_in;
 mod vhd_out;
 
+pub use qcow2_in::Qcow2Stream;
 pub use qcow2_out::export_qcow2;
 pub use vhd_in::VhdStream;
 pub use vhd_out::export_vhd;

@@ -9,7 +9,7 @@ use xapi_schema::{
 };
 use xapi_store::Read as _;
 use xennix_disk::{
-    convert::{VhdStream, export_qcow2, export_raw, export_vhd, import_raw},
+    convert::{Qcow2Stream, VhdStream, export_qcow2, export_raw, export_vhd, import_raw},
     source::Source,
     vhd::create::{NewImage, ParentRef},
 };
@@ -344,9 +344,18 @@ fn take(what: &RawImport, mut target: Volume, mut from: Upload, meter: &Meter) -
             }
             stream.copy_to(&mut target, !differencing, &mut progress).map_err(failure)
         }
-        Format::Tar | Format::Qcow2 => {
-            Err(errors::NOT_IMPLEMENTED.with([format!("import_raw_vdi format={}", what.format.extension())]))
+        Format::Qcow2 => {
+            let stream = Qcow2Stream::open(from).map_err(failure)?;
+            if stream.size() > size {
+                return Err(errors::VDI_TOO_SMALL.with([what.disk.to_string(), size.to_string()]));
+            }
+            let whole = !stream.has_backing();
+            if whole {
+                target.wipe(|| meter.bytes(0, size))?;
+            }
+            stream.copy_to(&mut target, whole, &mut progress).map_err(failure)
         }
+        Format::Tar => Err(errors::NOT_IMPLEMENTED.with(["import_raw_vdi format=tar"])),
     }
 }
 

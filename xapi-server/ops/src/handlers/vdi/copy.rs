@@ -35,13 +35,24 @@ pub async fn copy(
     base: &Ref<Vdi>,
     into: &Ref<Vdi>,
 ) -> Result<Ref<Vdi>> {
-    let work = async {
-        let hold = transfer::hold(cx, this).await?;
-        let outcome = copy_to(cx, this, home, base, into).await;
-        hold.release().await;
-        outcome
-    };
-    guard::within(cx, this, VdiOperations::Copy, work).await
+    guard::within(cx, this, VdiOperations::Copy, copy_within(cx, this, home, base, into)).await
+}
+
+/// As [`copy`], under a mark of the caller's.
+///
+/// # Errors
+/// As [`copy`].
+pub async fn copy_within(
+    cx: &Cx,
+    this: &Ref<Vdi>,
+    home: &Ref<Sr>,
+    base: &Ref<Vdi>,
+    into: &Ref<Vdi>,
+) -> Result<Ref<Vdi>> {
+    let hold = transfer::hold(cx, this).await?;
+    let outcome = copy_to(cx, this, home, base, into).await;
+    hold.release().await;
+    outcome
 }
 
 async fn copy_to(

@@ -5,6 +5,7 @@ mod checksum;
 mod copy;
 mod lifecycle;
 mod metadata;
+mod migrate;
 mod nbd;
 mod row;
 mod setters;
@@ -34,6 +35,7 @@ pub fn register(on: &mut Registry) {
     cbt::register(on);
     checksum::register(on);
     nbd::register(on);
+    migrate::register(on);
     setters::register(on);
 }
 
