@@ -60,7 +60,8 @@ def vm_of(name, *contents):
         vdi, _ = run("vdi-create", f"sr-uuid={SR_UUID}", f"name-label={name} {position}", "type=user",
                      f"virtual-size={len(data)}")
         run("vdi-import", f"uuid={vdi}", f"filename={file('in', data)}")
-        run("vbd-create", f"vm-uuid={uuid}", f"vdi-uuid={vdi}", f"device={position}")
+        slot, _ = run("vbd-create", f"vm-uuid={uuid}", f"vdi-uuid={vdi}", f"device={position}")
+        run("vbd-param-set", f"uuid={slot}", "other-config:owner=true")
     return uuid
 
 
