@@ -3,6 +3,7 @@
 
 mod audit;
 mod blob;
+mod database;
 mod export;
 mod import;
 mod raw_vdi;
@@ -76,6 +77,7 @@ impl Handlers {
         match handler.name {
             "get_audit_log" => audit::answer(&self.audit_log).await,
             "get_blob" => blob::answer(xapi, request),
+            "get_pool_xml_db_sync" => database::answer(xapi).await,
             "sr_rrd" if request.query("uuid").is_none() => bare(400),
             "get_updates" => bare(404),
             "connect_console_ws" | "connect_console" if named(xapi, ClassId::Console, request).is_none() => {

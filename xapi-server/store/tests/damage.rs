@@ -102,3 +102,33 @@ fn a_newer_layout_is_left_alone() {
     assert!(matches!(refused, OpenError::Journal(JournalError::Newer { found: 99, .. })), "{refused}");
     assert_eq!(disk.files().get("state.sqlite"), before.get("state.sqlite"));
 }
+
+#[test]
+fn what_a_later_version_wrote_is_kept_or_refused() {
+    let disk = Disk::with(&files());
+    let later = |sql: &str| {
+        let db = vfs::connect(&disk).unwrap();
+        db.execute_batch(&format!("PRAGMA locking_mode = EXCLUSIVE; {sql}")).unwrap();
+    };
+    // A field this version does not have stays what it is when the object changes.
+    later("UPDATE object SET sum = NULL, body = json_set(body, '$.field_of_tomorrow', 'kept')");
+    let store = open(&disk).unwrap();
+    let vms = store.snapshot().all::<Vm>();
+    support::rename(&store, &vms[0], "changed").unwrap();
+    drop(store);
+    while disk.find("state.sqlite-wal").is_some() {
+        std::thread::yield_now();
+    }
+    let count = |condition: &str| -> i64 {
+        let db = vfs::connect(&disk).unwrap();
+        db.execute_batch("PRAGMA locking_mode = EXCLUSIVE").unwrap();
+        db.query_row(&format!("SELECT count(*) FROM object WHERE {condition}"), [], |row| row.get(0)).unwrap()
+    };
+    let kept = count("body ->> 'field_of_tomorrow' = 'kept'");
+    assert_eq!(kept, 12);
+    // Of a class it does not have it says so and touches nothing.
+    later("UPDATE object SET sum = NULL, class = 'Tomorrow' WHERE serial = (SELECT min(serial) FROM object)");
+    let refused = open(&disk).err().unwrap();
+    assert!(refused.to_string().contains("Tomorrow"), "{refused}");
+    assert_eq!(count("class = 'Tomorrow'"), 1);
+}

@@ -26,10 +26,8 @@ pub async fn main(args: Vec<String>, environment: &Environment) -> i32 {
         && first == "completion"
     {
         return match completion::script(shell) {
-            Some(text) => {
-                print!("{text}");
-                0
-            }
+            // Whoever hangs up has read enough.
+            Some(text) => i32::from(std::io::stdout().write_all(text.as_bytes()).is_err()),
             None => {
                 eprint!("{USAGE}");
                 1
@@ -37,10 +35,7 @@ pub async fn main(args: Vec<String>, environment: &Environment) -> i32 {
         };
     }
     match options::parse(&args, environment) {
-        Parsed::Version => {
-            println!("ThinCLI protocol: 0.2");
-            0
-        }
+        Parsed::Version => i32::from(writeln!(std::io::stdout(), "ThinCLI protocol: 0.2").is_err()),
         Parsed::Usage => {
             eprint!("{USAGE}");
             0
