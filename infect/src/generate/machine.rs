@@ -115,7 +115,7 @@ pub fn hardware(cx: &Context<'_>, notes: &mut Vec<Note>) -> String {
 }
 
 /// MiB of `dom0_mem`, as in `4096M,max:4096M`.
-fn mebibytes(text: &str) -> Option<i64> {
+pub fn mebibytes(text: &str) -> Option<i64> {
     let first = text
         .split(',')
         .map(|part| part.trim_start_matches("min:"))
