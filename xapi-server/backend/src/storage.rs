@@ -172,6 +172,15 @@ pub trait Storage: Send + Sync + 'static {
     async fn changed_blocks(&self, _: &str, _: &str, _: &str) -> Result<Vec<(u64, u64)>> {
         Err(backend_failure(460, "The changes between these volumes are not known", ""))
     }
+    /// Is there anything in an SR that [`Storage::collect_garbage`] would remove or merge?
+    async fn has_garbage(&self, _: &str) -> Result<bool> {
+        Ok(false)
+    }
+    /// Removes what nobody needs and merges what need not be apart, beside everything else; whoever wants to open or
+    /// change a volume meanwhile comes first, and what is left is done by a later call.
+    async fn collect_garbage(&self, _: &str, _: Progress) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Bytes a block of change tracking stands for.

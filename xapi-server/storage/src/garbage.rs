@@ -1,0 +1,144 @@
+//! What may be merged or removed in a tree of images. Pure: from a scan to the next thing to do.
+
+use std::collections::HashMap;
+
+use xennix_disk::chain::Format;
+
+use crate::{head::Found, policy::SrPolicy};
+
+/// The next thing to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// An inner node nobody stands on: remove it.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+    /// An inner node that is its parent's only child: merge it into the parent, point its children there.
+    Node {
+        /// Its name.
+        name: String,
+    },
+    /// A disk that is the only child of an inner node: merge it, and let the node take its place.
+    Leaf {
+        /// Its uuid.
+        uuid: String,
+        /// Its name.
+        name: String,
+        /// What the parent is called afterwards.
+        after: Format,
+    },
+}
+
+impl Piece {
+    /// The image it is about.
+    pub fn name(&self) -> &str {
+        match self {
+            Piece::Remove { name } | Piece::Node { name } | Piece::Leaf { name, .. } => name,
+        }
+    }
+}
+
+/// Everything to do now, in the order it should be done: what gives space back at once, then inner nodes, then
+/// leaves. `volume` answers what is allowed for one volume. Nothing when an image can't be read: it might stand on
+/// any other.
+pub fn pieces(found: &[Found], policy: SrPolicy, volume: &dyn Fn(&str) -> SrPolicy) -> Vec<Piece> {
+    if !policy.may_collect() || found.iter().any(|f| f.broken.is_some()) {
+        return Vec::new();
+    }
+    let by_name: HashMap<&str, &Found> = found.iter().map(|f| (f.name.as_str(), f)).collect();
+    let mut children: HashMap<&str, usize> = HashMap::new();
+    for parent in found.iter().filter_map(|f| f.parent.as_deref()) {
+        if !by_name.contains_key(parent) {
+            // A parent that is missing: first people have to look.
+            return Vec::new();
+        }
+        *children.entry(parent).or_default() += 1;
+    }
+    let count = |name: &str| children.get(name).copied().unwrap_or(0);
+    let (mut remove, mut nodes, mut leaves) = (Vec::new(), Vec::new(), Vec::new());
+    for image in found {
+        let parent = image.parent.as_deref().and_then(|p| by_name.get(p).copied());
+        let only = parent.is_some_and(|p| {
+            p.hidden && p.format != Format::Qcow2 && count(&p.name) == 1 && p.size <= image.size
+        });
+        let allowed = volume(&image.uuid);
+        if !allowed.may_collect() {
+            continue;
+        }
+        let name = image.name.clone();
+        if image.hidden && count(&image.name) == 0 {
+            remove.push(Piece::Remove { name });
+        } else if image.hidden && only && image.format == Format::Vhd && policy.coalesce && allowed.coalesce {
+            nodes.push(Piece::Node { name });
+        } else if !image.hidden
+            && only
+            && image.format == Format::Vhd
+            && count(&image.name) == 0
+            && policy.leaf_coalesce
+            && policy.coalesce
+            && allowed.leaf_coalesce
+        {
+            let after = parent.map_or(Format::Vhd, |p| p.format);
+            leaves.push(Piece::Leaf { uuid: image.uuid.clone(), name, after });
+        }
+    }
+    remove.into_iter().chain(nodes).chain(leaves).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(name: &str, parent: Option<&str>, hidden: bool) -> Found {
+        Found {
+            name: format!("{name}.vhd"),
+            uuid: name.into(),
+            format: Format::Vhd,
+            size: 4 << 20,
+            physical: 0,
+            hidden,
+            parent: parent.map(|p| format!("{p}.vhd")),
+            broken: None,
+        }
+    }
+
+    fn names(found: &[Found], policy: SrPolicy) -> Vec<String> {
+        let pieces = pieces(found, policy, &|_| SrPolicy::default());
+        pieces.iter().map(|p| p.name().trim_end_matches(".vhd").to_owned()).collect()
+    }
+
+    #[test]
+    fn what_gives_most_comes_first() {
+        let tree = [
+            image("root", None, true),
+            image("node", Some("root"), true),
+            image("a", Some("node"), false),
+            image("b", Some("node"), false),
+            image("base", None, true),
+            image("leaf", Some("base"), false),
+            image("lost", None, true),
+            image("alone", None, false),
+        ];
+        let all = SrPolicy::default();
+        assert_eq!(names(&tree, all), ["lost", "node", "leaf"]);
+        assert_eq!(names(&tree, SrPolicy { leaf_coalesce: false, ..all }), ["lost", "node"]);
+        assert_eq!(names(&tree, SrPolicy { coalesce: false, ..all }), ["lost"]);
+        assert!(names(&tree, SrPolicy { collect: false, ..all }).is_empty());
+        assert!(names(&tree, SrPolicy { guarded: true, ..all }).is_empty());
+        let kept = pieces(&tree, all, &|uuid| SrPolicy { leaf_coalesce: uuid != "leaf", ..all });
+        assert_eq!(kept.len(), 2);
+    }
+
+    #[test]
+    fn nothing_is_touched_that_is_not_understood() {
+        let mut broken = image("x", None, false);
+        broken.broken = Some("unreadable".into());
+        assert!(names(&[image("lost", None, true), broken], SrPolicy::default()).is_empty());
+        let orphan = image("o", Some("gone"), false);
+        assert!(names(&[image("lost", None, true), orphan], SrPolicy::default()).is_empty());
+        // A parent people can see is a disk of its own.
+        let shown = [image("p", None, false), image("c", Some("p"), false)];
+        assert!(names(&shown, SrPolicy::default()).is_empty());
+    }
+}

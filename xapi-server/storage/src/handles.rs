@@ -1,0 +1,131 @@
+//! Images this process itself reads and writes: imports, exports, copies. One handle for a volume, closed cleanly
+//! before anybody else gets at it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use xapi_schema::Result;
+use xennix_disk::{file::Access, image::Image, source::Source};
+
+use crate::{
+    fail::{self, Doing},
+    images::Images,
+};
+
+/// Most images open at a time.
+const MOST: usize = 32;
+
+struct Handle {
+    image: Image,
+    writable: bool,
+}
+
+type Slot = Arc<Mutex<Option<Handle>>>;
+
+/// The open images of an SR.
+#[derive(Default)]
+pub struct Handles(Mutex<HashMap<String, Slot>>);
+
+fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Handles {
+    /// Works on the image of `uuid`, opened when it is not.
+    ///
+    /// # Errors
+    /// VDI_MISSING, VDI_IN_USE, what the image says.
+    pub fn with<T>(
+        &self,
+        images: &Images,
+        uuid: &str,
+        access: Access,
+        work: impl FnOnce(&mut Image) -> xennix_disk::Result<T>,
+    ) -> Result<T> {
+        self.thin_out(uuid)?;
+        let slot = lock(&self.0).entry(uuid.to_owned()).or_default().clone();
+        let mut slot = lock(&slot);
+        if let Some(handle) = slot.take_if(|h| access == Access::Write && !h.writable) {
+            handle.image.close().map_err(|e| Doing::Load.disk(&e))?;
+        }
+        if slot.is_none() {
+            let found = images.healthy(uuid)?;
+            if access == Access::Write && found.hidden {
+                return Err(Doing::Load.failure("it is an inner node"));
+            }
+            let image = images.open(&found, access).map_err(|e| Doing::Load.disk(&e))?;
+            *slot = Some(Handle { image, writable: access == Access::Write });
+        }
+        match &mut *slot {
+            Some(handle) => work(&mut handle.image).map_err(|e| Doing::Other.disk(&e)),
+            None => Err(fail::missing(&images.sr, uuid)),
+        }
+    }
+
+    /// Closes what is open longest unknown when there is too much.
+    fn thin_out(&self, keep: &str) -> Result<()> {
+        let victim = {
+            let open = lock(&self.0);
+            if open.len() < MOST { None } else { open.keys().find(|k| *k != keep).cloned() }
+        };
+        victim.map_or(Ok(()), |uuid| self.close(&uuid))
+    }
+
+    /// Closes an image cleanly; durable on return.
+    ///
+    /// # Errors
+    /// What closing says.
+    pub fn close(&self, uuid: &str) -> Result<()> {
+        let Some(slot) = lock(&self.0).remove(uuid) else { return Ok(()) };
+        let handle = lock(&slot).take();
+        handle.map_or(Ok(()), |h| h.image.close()).map_err(|e| Doing::Other.disk(&e))
+    }
+
+    /// Closes all.
+    ///
+    /// # Errors
+    /// The first thing that closing one says; all are closed all the same.
+    pub fn close_all(&self) -> Result<()> {
+        let open: Vec<String> = lock(&self.0).keys().cloned().collect();
+        let mut first = Ok(());
+        for uuid in open {
+            let closed = self.close(&uuid);
+            first = first.and(closed);
+        }
+        first
+    }
+}
+
+/// Reads any bytes of a disk, in whole sectors where it has to.
+///
+/// # Errors
+/// Outside the disk, and what the image says.
+pub fn read(image: &Image, offset: u64, length: usize) -> xennix_disk::Result<Vec<u8>> {
+    let start = offset & !511;
+    let end = (offset + length as u64).next_multiple_of(512);
+    let mut bytes = vec![0; (end - start) as usize];
+    image.read_at(start, &mut bytes)?;
+    let skip = (offset - start) as usize;
+    bytes.drain(..skip);
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// Writes any bytes of a disk; what shares a sector with them is kept.
+///
+/// # Errors
+/// As [`read`].
+pub fn write(image: &mut Image, offset: u64, bytes: &[u8]) -> xennix_disk::Result<()> {
+    if offset.is_multiple_of(512) && bytes.len().is_multiple_of(512) {
+        return image.write_at(offset, bytes);
+    }
+    let start = offset & !511;
+    let end = (offset + bytes.len() as u64).next_multiple_of(512);
+    let mut whole = vec![0; (end - start) as usize];
+    image.read_at(start, &mut whole)?;
+    let skip = (offset - start) as usize;
+    whole[skip..skip + bytes.len()].copy_from_slice(bytes);
+    image.write_at(start, &whole)
+}

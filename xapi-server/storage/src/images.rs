@@ -1,0 +1,488 @@
+//! The tree of images in one place, whatever the place is: files of a directory or volumes of a group. Synchronous;
+//! callers see to it that two changes never overlap and that what is changed is not open.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use xapi_backend::storage::SrStat;
+use xapi_schema::Result;
+use xennix_disk::{
+    chain::Format,
+    convert::export_qcow2,
+    file::Access,
+    image::Image,
+    source::Raw,
+    vhd::{
+        BLOCK_SIZE, MAX_VIRTUAL_SIZE,
+        create::{NewImage, Room, create},
+        journal::{self, Note},
+        resize,
+        snapshot::{Child, Snapshot, revert, snapshot},
+    },
+    volumes::Volumes,
+};
+
+use crate::{
+    fail::{self, Doing},
+    head::{self, Found},
+    naming::Naming,
+};
+
+/// Smallest disk the original stack makes.
+const SMALLEST: u64 = 2 << 20;
+/// Largest qcow2 disk it makes.
+const LARGEST_QCOW2: u64 = 16_381 << 30;
+
+/// Everything the layouts differ in beyond names.
+pub trait Group: Volumes {
+    /// Lets go of what was made reachable for a while.
+    fn settle(&self) {}
+    /// Inner nodes that the image itself can't mark: raw ones.
+    fn hidden(&self) -> xennix_disk::Result<BTreeSet<String>> {
+        Ok(BTreeSet::new())
+    }
+    /// Marks such a node, or takes the mark away.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn set_hidden(&self, _: &str, _: bool) -> xennix_disk::Result<()> {
+        Ok(())
+    }
+    /// Notes what people call a volume, where the place keeps that.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn named(&self, _: &str, _: &str, _: &str) -> xennix_disk::Result<()> {
+        Ok(())
+    }
+    /// How full the place is; nothing when its file system tells.
+    fn usage(&self) -> Option<xennix_disk::Result<SrStat>> {
+        None
+    }
+    /// Names and taken bytes of everything in the place, where that is known without opening.
+    fn sizes(&self) -> xennix_disk::Result<BTreeMap<String, u64>> {
+        Ok(BTreeMap::new())
+    }
+}
+
+impl Group for xennix_disk::volumes::Directory {}
+
+/// Images of one place.
+#[derive(Clone)]
+pub struct Images {
+    /// The SR, for errors.
+    pub sr: String,
+    /// Where they are.
+    pub volumes: Arc<dyn Group>,
+    /// What they are called.
+    pub naming: Naming,
+    /// The directory their names lead to.
+    pub dir: PathBuf,
+}
+
+impl Images {
+    /// Finishes or undoes what an earlier process left half-done.
+    ///
+    /// # Errors
+    /// A journal that can't be read, the device's error.
+    pub fn recover(&self) -> Result<usize> {
+        let done = journal::recover(&*self.volumes).map_err(|e| Doing::Attach.disk(&e));
+        self.volumes.settle();
+        let done = done?;
+        for note in &done {
+            tracing::warn!(sr = self.sr, ?note, "an interrupted operation was brought to its end");
+        }
+        Ok(done.len())
+    }
+
+    /// Is something half-done that waits for [`recover`](Images::recover)?
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn is_idle(&self) -> Result<bool> {
+        Ok(self.volumes.notes().map_err(|e| Doing::Attach.disk(&e))?.is_empty())
+    }
+
+    /// Every image, read no further than its header.
+    ///
+    /// # Errors
+    /// The place can't be read.
+    pub fn scan(&self) -> Result<Vec<Found>> {
+        let found = self.look_through().map_err(|e| Doing::Scan.disk(&e));
+        self.volumes.settle();
+        found
+    }
+
+    fn look_through(&self) -> xennix_disk::Result<Vec<Found>> {
+        let (sizes, marked) = (self.volumes.sizes()?, self.volumes.hidden()?);
+        let mut found = Vec::new();
+        for name in self.volumes.list()? {
+            if let Some(mut image) =
+                head::look(&*self.volumes, self.naming, &name, sizes.get(&name).copied())?
+            {
+                image.hidden |= marked.contains(&name);
+                found.push(image);
+            }
+        }
+        // A raw image can't say that others stand on it; they do.
+        let parents: BTreeSet<String> = found.iter().filter_map(|f| f.parent.clone()).collect();
+        for image in found.iter_mut().filter(|f| f.format == Format::Raw) {
+            image.hidden |= parents.contains(&image.name);
+        }
+        Ok(found)
+    }
+
+    /// One image by its uuid.
+    ///
+    /// # Errors
+    /// VDI_MISSING [sr, vdi].
+    pub fn find(&self, uuid: &str) -> Result<Found> {
+        if !crate::naming::is_uuid(uuid) {
+            return Err(fail::missing(&self.sr, uuid));
+        }
+        for format in [Format::Vhd, Format::Raw, Format::Qcow2] {
+            let name = self.naming.name(uuid, format);
+            if self.volumes.exists(&name).map_err(|e| Doing::Load.disk(&e))? {
+                let looked = head::look(&*self.volumes, self.naming, &name, None);
+                let marked = if format == Format::Raw { self.volumes.hidden() } else { Ok(BTreeSet::new()) };
+                self.volumes.settle();
+                if let Some(mut found) = looked.map_err(|e| Doing::Load.disk(&e))? {
+                    found.hidden |= marked.map_err(|e| Doing::Load.disk(&e))?.contains(&name);
+                    return Ok(found);
+                }
+            }
+        }
+        Err(fail::missing(&self.sr, uuid))
+    }
+
+    /// An image that can be read.
+    ///
+    /// # Errors
+    /// VDI_MISSING [sr, vdi]; SR_BACKEND_FAILURE_65 with what is wrong with it.
+    pub fn healthy(&self, uuid: &str) -> Result<Found> {
+        let found = self.find(uuid)?;
+        match &found.broken {
+            None => Ok(found),
+            Some(why) => Err(Doing::Load.failure(why)),
+        }
+    }
+
+    /// Where an image can be opened by path.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Opens an image with everything it stands on.
+    ///
+    /// # Errors
+    /// As of the engine.
+    pub fn open(&self, found: &Found, access: Access) -> xennix_disk::Result<Image> {
+        if found.format == Format::Qcow2 {
+            return Image::open(&self.path(&found.name), Some(Format::Qcow2), access, false);
+        }
+        Image::within(&*self.volumes, &found.name, found.format, access)
+    }
+
+    /// The space a new leaf gets.
+    fn room(&self) -> Room {
+        match self.naming {
+            Naming::Files => Room::File,
+            Naming::Volumes => Room::Thick,
+        }
+    }
+
+    /// Makes an image full of zeros. Killed in between, the half-made one is removed by [`recover`](Images::recover).
+    ///
+    /// # Errors
+    /// SR_BACKEND_FAILURE_79 for sizes, 43 when there is one, 44 without room.
+    pub fn create(&self, uuid: &str, format: Format, size: i64) -> Result<Found> {
+        let size = rounded(format, size)?;
+        let name = self.naming.name(uuid, format);
+        let wrong = |e: xennix_disk::Error| Doing::Create.disk(&e);
+        for format in [Format::Vhd, Format::Raw, Format::Qcow2] {
+            if self.volumes.exists(&self.naming.name(uuid, format)).map_err(wrong)? {
+                return Err(xapi_backend::storage::backend_failure(43, "The VDI already exists", uuid));
+            }
+        }
+        let made = self.noted(std::slice::from_ref(&name), || match format {
+            Format::Vhd => create(&*self.volumes, &name, &NewImage::new(size, None), self.room()),
+            Format::Raw => self.zeros(&name, size),
+            Format::Qcow2 => self.qcow2(&name, size),
+        });
+        self.volumes.settle();
+        made.map_err(wrong)?;
+        self.find(uuid)
+    }
+
+    /// Does work that makes images, undone when it fails or is cut.
+    fn noted(
+        &self,
+        names: &[String],
+        work: impl FnOnce() -> xennix_disk::Result<()>,
+    ) -> xennix_disk::Result<()> {
+        let key = uuid::Uuid::new_v4().to_string();
+        let note =
+            serde_json::to_string(&Note::Making { new: names.to_vec() }).map_err(std::io::Error::other)?;
+        self.volumes.put_note(&key, &note)?;
+        let done = work();
+        if done.is_err() {
+            for name in names {
+                if self.volumes.exists(name)? {
+                    self.volumes.remove(name)?;
+                }
+            }
+            self.volumes.sync()?;
+        }
+        self.volumes.drop_note(&key)?;
+        done
+    }
+
+    /// A raw image; what a volume held before is overwritten.
+    fn zeros(&self, name: &str, size: u64) -> xennix_disk::Result<()> {
+        let file = self.volumes.create(name, size)?;
+        if file.is_fixed() {
+            let zeros = vec![0; 4 << 20];
+            let mut at = 0;
+            let end = file.size()?;
+            while at < end {
+                let n = (end - at).min(zeros.len() as u64);
+                file.write_at(at, &zeros[..n as usize])?;
+                at += n;
+            }
+        }
+        file.flush()?;
+        self.volumes.sync()
+    }
+
+    /// An empty qcow2 image: that of a hole.
+    fn qcow2(&self, name: &str, size: u64) -> xennix_disk::Result<()> {
+        if self.naming == Naming::Volumes {
+            return Err(xennix_disk::Error::Unsupported("qcow2 on logical volumes".into()));
+        }
+        let hole = tempfile::tempfile()?;
+        hole.set_len(size)?;
+        let hole = Raw::open(Arc::new(hole_file(hole)?))?;
+        let mut out = std::fs::OpenOptions::new().write(true).create_new(true).open(self.path(name))?;
+        export_qcow2(&hole, None, &mut out, &mut |_| Ok(()))?;
+        out.sync_all()?;
+        self.volumes.sync()
+    }
+
+    /// Destroys an image nobody stands on.
+    ///
+    /// # Errors
+    /// VDI_MISSING, VDI_IN_USE when something stands on it.
+    pub fn destroy(&self, uuid: &str) -> Result<()> {
+        let found = self.find(uuid)?;
+        if self.scan()?.iter().any(|f| f.parent.as_deref() == Some(&found.name)) {
+            return Err(Doing::Delete.failure("other volumes stand on it"));
+        }
+        self.remove(&found.name).map_err(|e| Doing::Delete.disk(&e))
+    }
+
+    /// Removes an image by name, its log of changes with it.
+    pub(crate) fn remove(&self, name: &str) -> xennix_disk::Result<()> {
+        let log = self.naming.parse(name).map(|(uuid, _)| Naming::log(uuid));
+        let removed = self.volumes.remove(name).and_then(|()| match log {
+            Some(log) if self.volumes.exists(&log)? => self.volumes.remove(&log),
+            _ => Ok(()),
+        });
+        let removed = removed.and_then(|()| self.volumes.sync());
+        self.volumes.settle();
+        removed
+    }
+
+    /// Freezes a leaf and hangs a new one of uuid `child` beside it. Answers the present name of the leaf: a raw one
+    /// goes on as a VHD.
+    ///
+    /// # Errors
+    /// SR_BACKEND_FAILURE_82 or 81 with the reason, 109 for a chain that is too long, 44 without room.
+    pub fn twin(&self, uuid: &str, child: &str, doing: Doing) -> Result<String> {
+        let found = self.healthy(uuid)?;
+        if found.format == Format::Qcow2 {
+            return Err(doing.failure("snapshots and clones of qcow2 volumes are not part of this version"));
+        }
+        if found.hidden {
+            return Err(doing.failure("it is an inner node"));
+        }
+        let base = uuid::Uuid::new_v4().to_string();
+        let after = self.naming.name(uuid, Format::Vhd);
+        let plan = Snapshot {
+            leaf: found.name.clone(),
+            format: found.format,
+            base: self.naming.name(&base, found.format),
+            leaf_after: after.clone(),
+            room: self.room(),
+            children: vec![Child { name: self.naming.name(child, Format::Vhd), room: self.room() }],
+        };
+        let made = snapshot(&*self.volumes, &plan).and_then(|frozen| {
+            if frozen && found.format == Format::Raw {
+                self.volumes.set_hidden(&plan.base, true)?;
+            }
+            Ok(())
+        });
+        self.volumes.settle();
+        made.map_err(|e| doing.disk(&e))?;
+        Ok(after)
+    }
+
+    /// Grows an image.
+    ///
+    /// # Errors
+    /// SR_BACKEND_FAILURE_79 for smaller and impossible sizes, 110 with other reasons.
+    pub fn resize(&self, uuid: &str, size: i64) -> Result<Found> {
+        let found = self.healthy(uuid)?;
+        if size < 0 || (size as u64) < found.size {
+            return Err(fail::bad_size(&format!(
+                "{size}: a disk of {} bytes is never made smaller",
+                found.size
+            )));
+        }
+        let size = rounded(found.format, size)?;
+        let done = match found.format {
+            _ if size <= found.size => Ok(()),
+            Format::Vhd => self.grow_vhd(&found, size),
+            Format::Raw => self.grow_raw(&found, size),
+            Format::Qcow2 => Err(xennix_disk::Error::Unsupported("growing a qcow2 volume".into())),
+        };
+        self.volumes.settle();
+        done.map_err(|e| Doing::Resize.disk(&e))?;
+        self.find(uuid)
+    }
+
+    fn grow_vhd(&self, found: &Found, size: u64) -> xennix_disk::Result<()> {
+        if self.naming == Naming::Volumes {
+            // Room first: without it the disk stays as it is.
+            self.volumes.ensure_size(&found.name, xennix_disk::vhd::sizing::thick(size))?;
+            let file = self.volumes.open(&found.name, Access::Write)?;
+            resize::restore_tail(&*file)?;
+        }
+        resize::grow(&*self.volumes, &found.name, size)
+    }
+
+    fn grow_raw(&self, found: &Found, size: u64) -> xennix_disk::Result<()> {
+        self.volumes.ensure_size(&found.name, size)?;
+        let file = self.volumes.open(&found.name, Access::Write)?;
+        if !file.is_fixed() {
+            file.set_size(size)?;
+        } else {
+            let (mut at, end) = (found.size, file.size()?);
+            let zeros = vec![0; 1 << 20];
+            while at < end {
+                let n = (end - at).min(zeros.len() as u64);
+                file.write_at(at, &zeros[..n as usize])?;
+                at += n;
+            }
+        }
+        file.flush()?;
+        Ok(())
+    }
+
+    /// Gives a leaf the content of another one.
+    ///
+    /// # Errors
+    /// As [`twin`](Images::twin).
+    pub fn revert(&self, uuid: &str, to: &str) -> Result<Found> {
+        let (leaf, snapshot) = (self.healthy(uuid)?, self.healthy(to)?);
+        if leaf.format != Format::Vhd || snapshot.format != Format::Vhd {
+            return Err(Doing::Snapshot.failure("only VHD volumes can be reverted"));
+        }
+        let base = self.naming.name(&uuid::Uuid::new_v4().to_string(), Format::Vhd);
+        let done = revert(&*self.volumes, &leaf.name, &snapshot.name, &base, self.room());
+        self.volumes.settle();
+        done.map_err(|e| Doing::Snapshot.disk(&e))?;
+        self.find(uuid)
+    }
+
+    /// Makes room for every block of a leaf on a volume, so that a guest that writes never runs out of it.
+    ///
+    /// # Errors
+    /// SR_BACKEND_FAILURE_44 without room.
+    pub fn inflate(&self, found: &Found) -> Result<()> {
+        let full = xennix_disk::vhd::sizing::thick(found.size);
+        if self.naming == Naming::Files || found.format != Format::Vhd || found.physical >= full {
+            return Ok(());
+        }
+        let done = resize::inflate(&*self.volumes, &found.name);
+        self.volumes.settle();
+        done.map_err(|e| Doing::Attach.disk(&e))
+    }
+
+    /// How full the place is.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn stat(&self) -> Result<SrStat> {
+        match self.volumes.usage() {
+            Some(told) => told.map_err(|e| Doing::Other.disk(&e)),
+            None => crate::listing::usage(&self.dir),
+        }
+    }
+
+    /// Removes every image: the SR is being destroyed.
+    ///
+    /// # Errors
+    /// The device's error.
+    pub fn clear(&self) -> Result<()> {
+        let cleared = (|| {
+            for name in self.volumes.list()? {
+                if self.naming.parse(&name).is_some() || name.ends_with(".cbtlog") {
+                    self.volumes.remove(&name)?;
+                }
+            }
+            self.volumes.sync()
+        })();
+        self.volumes.settle();
+        cleared.map_err(|e| Doing::Delete.disk(&e))
+    }
+
+    /// The directory of the place.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+fn hole_file(file: std::fs::File) -> std::io::Result<xennix_disk::file::OsFile> {
+    use std::os::fd::AsRawFd;
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    xennix_disk::file::OsFile::open(Path::new(&path), Access::Read, false)
+}
+
+/// A size by the rules of the format.
+///
+/// # Errors
+/// SR_BACKEND_FAILURE_79.
+pub fn rounded(format: Format, size: i64) -> Result<u64> {
+    let bad = || fail::bad_size(&format!("{size} bytes"));
+    let asked = u64::try_from(size).map_err(|_| bad())?;
+    let largest = match format {
+        Format::Vhd => MAX_VIRTUAL_SIZE,
+        Format::Qcow2 => LARGEST_QCOW2,
+        Format::Raw => i64::MAX as u64 / 2,
+    };
+    if asked > largest {
+        return Err(bad());
+    }
+    Ok(match format {
+        Format::Vhd => asked.max(SMALLEST).next_multiple_of(u64::from(BLOCK_SIZE)),
+        _ => asked.max(512).next_multiple_of(512),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_follow_the_original_rules() {
+        assert_eq!(rounded(Format::Vhd, 0).unwrap(), 2 << 20);
+        assert_eq!(rounded(Format::Vhd, (2 << 20) + 1).unwrap(), 4 << 20);
+        assert_eq!(rounded(Format::Vhd, 2040 << 30).unwrap(), 2040 << 30);
+        for bad in [-1, (2040 << 30) + 1] {
+            assert_eq!(rounded(Format::Vhd, bad).unwrap_err().code, "SR_BACKEND_FAILURE_79");
+        }
+    }
+}

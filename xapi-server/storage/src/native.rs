@@ -1,0 +1,521 @@
+//! [`Native`]: `Storage` on what the machine really has. Finds the SR, asks whether it may be changed, and hands the
+//! work to a thread that may block. Keeps no records: names and relations of volumes are the database's.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use xapi_backend::storage::{
+    DataPath, NewVolume, Progress, SrConfig, SrStat, Storage, Volume, backend_failure,
+};
+use xapi_datapath::DataPaths;
+use xapi_schema::{Failure, Result, errors};
+use xennix_disk::{
+    chain::Format,
+    file::Access,
+    source::{Source, State, extents},
+};
+
+use crate::{
+    fail::{self, Doing},
+    handles,
+    head::Found,
+    host::Host,
+    listing::{self, Listing},
+    naming::Naming,
+    place::{Content, Ground, KINDS, probe, value},
+    policy::Policies,
+    repository::{Repository, lock},
+};
+
+/// Where a host keeps what storage needs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where SRs are mounted.
+    pub mounts: PathBuf,
+    /// Device nodes.
+    pub dev: PathBuf,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { mounts: "/run/sr-mount".into(), dev: "/dev".into() }
+    }
+}
+
+/// What is attached.
+#[derive(Clone)]
+enum Attached {
+    Images(Arc<Repository>),
+    Listing(SrConfig, Listing),
+    Nothing(SrConfig),
+}
+
+/// Storage on real devices.
+pub struct Native {
+    ground: Ground,
+    policies: Arc<dyn Policies>,
+    paths: Arc<DataPaths>,
+    attached: Mutex<HashMap<String, Attached>>,
+    /// Attaching, detaching and probing happen one at a time on a host.
+    plugging: tokio::sync::Mutex<()>,
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Failure::internal("work on a volume ended unexpectedly")),
+    }
+}
+
+impl Native {
+    /// Storage over a host's programs, records and open disks.
+    pub fn new(
+        host: Arc<dyn Host>,
+        policies: Arc<dyn Policies>,
+        paths: Arc<DataPaths>,
+        settings: Settings,
+    ) -> Native {
+        let ground = Ground { host, mounts: settings.mounts, dev: settings.dev };
+        Native {
+            ground,
+            policies,
+            paths,
+            attached: Mutex::default(),
+            plugging: tokio::sync::Mutex::default(),
+        }
+    }
+
+    fn attached(&self, sr: &str) -> Result<Attached> {
+        lock(&self.attached).get(sr).cloned().ok_or_else(|| errors::SR_NOT_ATTACHED.with([sr]))
+    }
+
+    /// An SR of images.
+    fn repository(&self, sr: &str) -> Result<Arc<Repository>> {
+        match self.attached(sr)? {
+            Attached::Images(repository) => Ok(repository),
+            _ => Err(errors::SR_OPERATION_NOT_SUPPORTED.with([sr])),
+        }
+    }
+
+    /// An SR of images that may be changed.
+    fn changeable(&self, sr: &str) -> Result<Arc<Repository>> {
+        let repository = self.repository(sr)?;
+        self.policies.sr(sr).assert_changeable(sr)?;
+        Ok(repository)
+    }
+
+    /// Brings disks that were open before a restart to where they belong, as far as their SRs are attached.
+    async fn recover_disks(&self, repository: &Arc<Repository>) {
+        let (paths, repository) = (self.paths.clone(), repository.clone());
+        let done = blocking(move || {
+            let dir = repository.images.dir().to_owned();
+            Ok(paths.recover(&|record| {
+                if record.spec.image.parent() != Some(&dir) {
+                    return Err("its storage repository is not attached".into());
+                }
+                let found = repository.images.find(&record.spec.id).map_err(|e| e.to_string())?;
+                Ok(Some(repository.images.path(&found.name)))
+            }))
+        })
+        .await;
+        for (disk, error) in done.unwrap_or_default() {
+            tracing::warn!(disk, %error, "an open disk could not be brought back");
+        }
+    }
+}
+
+/// The format of a new volume: what the caller asks, else what the SR prefers, else VHD.
+fn format(sr: &SrConfig, sm_config: &[(String, String)]) -> Result<Format> {
+    let named = |name: &str| match name {
+        "vhd" => Ok(Format::Vhd),
+        "raw" | "aio" => Ok(Format::Raw),
+        "qcow2" => Ok(Format::Qcow2),
+        other => Err(backend_failure(66, "The VDI type is not supported", other)),
+    };
+    if value(sm_config, "type") == Some("raw") {
+        return Ok(Format::Raw);
+    }
+    if let Some(name) = value(sm_config, "image-format").or(value(sm_config, "vdi_type")) {
+        return named(name);
+    }
+    match value(&sr.device_config, "preferred-image-formats") {
+        Some(list) => named(list.split(',').next().unwrap_or("vhd").trim()),
+        None => Ok(Format::Vhd),
+    }
+}
+
+fn volume_of(images: &crate::images::Images, found: &Found) -> Volume {
+    let kind = match found.format {
+        Format::Vhd => "vhd",
+        Format::Raw => "aio",
+        Format::Qcow2 => "qcow2",
+    };
+    let mut sm_config = vec![("vdi_type".to_string(), kind.to_string())];
+    if found.format == Format::Raw {
+        sm_config.push(("type".into(), "raw".into()));
+    }
+    if let Some((parent, _)) = found.parent.as_deref().and_then(|p| images.naming.parse(p)) {
+        sm_config.push(("vhd-parent".into(), parent.into()));
+    }
+    let name = if found.hidden { "base copy" } else { "" };
+    Volume {
+        uuid: found.uuid.clone(),
+        location: found.uuid.clone(),
+        name: name.into(),
+        description: String::new(),
+        virtual_size: i64::try_from(found.size).unwrap_or(i64::MAX),
+        physical_utilisation: i64::try_from(found.physical).unwrap_or(i64::MAX),
+        kind: "user".into(),
+        read_only: found.hidden,
+        hidden: found.hidden,
+        snapshot_of: None,
+        sm_config,
+        cbt_enabled: images.path(&Naming::log(&found.uuid)).exists(),
+    }
+}
+
+#[async_trait]
+impl Storage for Native {
+    fn kinds(&self) -> Vec<String> {
+        KINDS.iter().map(|kind| kind.to_string()).collect()
+    }
+
+    async fn create(&self, sr: &SrConfig, _: i64) -> Result<()> {
+        let _one = self.plugging.lock().await;
+        self.ground.create(sr).await
+    }
+
+    async fn attach(&self, sr: &SrConfig) -> Result<()> {
+        let _one = self.plugging.lock().await;
+        if lock(&self.attached).contains_key(&sr.uuid) {
+            return Ok(());
+        }
+        let content = self.ground.attach(sr).await?;
+        let attached = match content {
+            Content::Images(images) => {
+                let repository = Arc::new(Repository::new(sr.clone(), images, self.paths.clone()));
+                // A guarded SR is only looked at: its journals are its old owner's.
+                if !self.policies.sr(&sr.uuid).guarded {
+                    let settle = repository.clone();
+                    if let Err(failure) = blocking(move || settle.change(|| Ok(()))).await {
+                        let _ = self.ground.detach(sr).await;
+                        return Err(failure);
+                    }
+                }
+                self.recover_disks(&repository).await;
+                Attached::Images(repository)
+            }
+            Content::Listing(listing) => Attached::Listing(sr.clone(), listing),
+            Content::Nothing => Attached::Nothing(sr.clone()),
+        };
+        lock(&self.attached).insert(sr.uuid.clone(), attached);
+        Ok(())
+    }
+
+    async fn detach(&self, sr: &str) -> Result<()> {
+        let _one = self.plugging.lock().await;
+        let Ok(attached) = self.attached(sr) else { return Ok(()) };
+        let config = match attached {
+            Attached::Images(repository) => {
+                let config = repository.config.clone();
+                let going = repository.clone();
+                blocking(move || going.let_go()).await?;
+                // A collection ends with its next step.
+                drop(repository.collecting.lock().await);
+                config
+            }
+            Attached::Listing(config, _) | Attached::Nothing(config) => config,
+        };
+        lock(&self.attached).remove(sr);
+        self.ground.detach(&config).await
+    }
+
+    async fn delete(&self, sr: &str) -> Result<()> {
+        let _one = self.plugging.lock().await;
+        let attached = self.attached(sr)?;
+        let config = match attached {
+            Attached::Images(repository) => {
+                self.policies.sr(sr).assert_changeable(sr)?;
+                let config = repository.config.clone();
+                blocking(move || {
+                    repository.let_go()?;
+                    repository.change(|| repository.images.clear())
+                })
+                .await?;
+                config
+            }
+            Attached::Listing(config, _) | Attached::Nothing(config) => config,
+        };
+        lock(&self.attached).remove(sr);
+        self.ground.delete(&config).await
+    }
+
+    async fn stat(&self, sr: &str) -> Result<SrStat> {
+        match self.attached(sr)? {
+            Attached::Images(repository) => blocking(move || repository.images.stat()).await,
+            Attached::Listing(_, listing) => blocking(move || listing.stat()).await,
+            Attached::Nothing(_) => Ok(SrStat { physical_size: 0, physical_utilisation: 0 }),
+        }
+    }
+
+    async fn scan(&self, sr: &str) -> Result<Vec<Volume>> {
+        match self.attached(sr)? {
+            Attached::Images(repository) => {
+                blocking(move || {
+                    let found = repository.unchanged(|| repository.images.scan())?;
+                    for image in found.iter().filter(|f| f.broken.is_some()) {
+                        tracing::warn!(image = image.name, why = image.broken, "an image can't be read");
+                    }
+                    // What can't be read stays in the list: its record must not vanish for a moment's trouble.
+                    Ok(found.iter().map(|f| volume_of(&repository.images, f)).collect())
+                })
+                .await
+            }
+            Attached::Listing(_, listing) => blocking(move || listing.scan()).await,
+            Attached::Nothing(_) => Ok(vec![]),
+        }
+    }
+
+    async fn probe(&self, kind: &str, device_config: &[(String, String)]) -> Result<String> {
+        let _one = self.plugging.lock().await;
+        probe::probe(&self.ground, kind, device_config).await
+    }
+
+    async fn create_volume(&self, sr: &str, new: NewVolume) -> Result<Volume> {
+        let repository = self.changeable(sr)?;
+        let format = format(&repository.config, &new.sm_config)?;
+        let uuid = new.uuid.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        if !crate::naming::is_uuid(&uuid) {
+            return Err(backend_failure(1, "Invalid argument", &uuid));
+        }
+        let made = blocking(move || {
+            let found = repository.change(|| repository.images.create(&uuid, format, new.virtual_size))?;
+            Ok(volume_of(&repository.images, &found))
+        })
+        .await?;
+        Ok(Volume { name: new.name, description: new.description, kind: new.kind, ..made })
+    }
+
+    async fn destroy_volume(&self, sr: &str, location: &str) -> Result<()> {
+        let (repository, uuid) = (self.changeable(sr)?, location.to_owned());
+        blocking(move || {
+            repository.change(|| {
+                repository.assert_closed(&uuid)?;
+                repository.images.destroy(&uuid)
+            })
+        })
+        .await
+    }
+
+    async fn snapshot_volume(&self, sr: &str, location: &str) -> Result<Volume> {
+        let (repository, uuid) = (self.changeable(sr)?, location.to_owned());
+        blocking(move || {
+            let made = repository.twin(&uuid, Doing::Snapshot)?;
+            let found = repository.images.find(&made)?;
+            Ok(Volume { snapshot_of: Some(uuid), ..volume_of(&repository.images, &found) })
+        })
+        .await
+    }
+
+    async fn clone_volume(&self, sr: &str, location: &str) -> Result<Volume> {
+        let (repository, uuid) = (self.changeable(sr)?, location.to_owned());
+        blocking(move || {
+            let made = repository.twin(&uuid, Doing::Clone)?;
+            let found = repository.images.find(&made)?;
+            Ok(volume_of(&repository.images, &found))
+        })
+        .await
+    }
+
+    async fn resize_volume(&self, sr: &str, location: &str, size: i64) -> Result<Volume> {
+        let (repository, uuid) = (self.changeable(sr)?, location.to_owned());
+        blocking(move || {
+            repository.change(|| {
+                repository.assert_closed(&uuid)?;
+                let found = repository.images.resize(&uuid, size)?;
+                Ok(volume_of(&repository.images, &found))
+            })
+        })
+        .await
+    }
+
+    async fn revert_volume(&self, sr: &str, location: &str, snapshot: &str) -> Result<Volume> {
+        let (repository, uuid, to) = (self.changeable(sr)?, location.to_owned(), snapshot.to_owned());
+        blocking(move || {
+            repository.change(|| {
+                repository.assert_closed(&uuid)?;
+                repository.assert_closed(&to)?;
+                let found = repository.images.revert(&uuid, &to)?;
+                Ok(volume_of(&repository.images, &found))
+            })
+        })
+        .await
+    }
+
+    async fn copy_volume(&self, from: (&str, &str), to: (&str, &str), progress: Progress) -> Result<()> {
+        const PIECE: u64 = 1 << 20;
+        let target = self.changeable(to.0)?;
+        let size = self.stat_volume(from.0, from.1).await?.virtual_size as u64;
+        let room = self.stat_volume(to.0, to.1).await?.virtual_size as u64;
+        if room < size {
+            return Err(errors::VDI_TOO_SMALL.with([to.1.to_string(), size.to_string()]));
+        }
+        let uuid = to.1.to_owned();
+        // What the target holds and the source does not must read as zeros.
+        let held = self.extents(to.0, to.1).await?;
+        for (start, len) in held {
+            let (target, uuid) = (target.clone(), uuid.clone());
+            blocking(move || target.with(&uuid, Access::Write, |image| image.write_zeroes(start, len)))
+                .await?;
+        }
+        for (start, len) in self.extents(from.0, from.1).await? {
+            let (mut at, end) = (start, start + len);
+            while at < end {
+                let n = (end - at).min(PIECE);
+                let bytes = self.read(from.0, from.1, at, n as usize).await?;
+                let (target, uuid) = (target.clone(), uuid.clone());
+                blocking(move || target.with(&uuid, Access::Write, |image| image.write_at(at, &bytes)))
+                    .await?;
+                at += n;
+                if !progress(at as f64 / size.max(1) as f64) {
+                    return Err(errors::TASK_CANCELLED.with(["OpaqueRef:NULL"]));
+                }
+            }
+        }
+        self.flush(to.0, to.1).await
+    }
+
+    async fn name_volume(&self, sr: &str, location: &str, name: &str, description: &str) -> Result<()> {
+        let Attached::Images(repository) = self.attached(sr)? else { return Ok(()) };
+        if self.policies.sr(sr).guarded {
+            // Only the database knows the new name until the SR is free.
+            return Ok(());
+        }
+        let texts = [location, name, description].map(str::to_owned);
+        blocking(move || {
+            let [uuid, name, description] = texts;
+            repository.images.volumes.named(&uuid, &name, &description).map_err(|e| Doing::Other.disk(&e))
+        })
+        .await
+    }
+
+    async fn stat_volume(&self, sr: &str, location: &str) -> Result<Volume> {
+        match self.attached(sr)? {
+            Attached::Images(repository) => {
+                let uuid = location.to_owned();
+                blocking(move || {
+                    let found = repository.unchanged(|| repository.images.healthy(&uuid))?;
+                    Ok(volume_of(&repository.images, &found))
+                })
+                .await
+            }
+            Attached::Listing(_, listing) => listing.find(location).map(|(volume, _)| volume),
+            Attached::Nothing(_) => Err(fail::missing(sr, location)),
+        }
+    }
+
+    async fn read(&self, sr: &str, location: &str, offset: u64, length: usize) -> Result<Vec<u8>> {
+        match self.attached(sr)? {
+            Attached::Images(repository) => {
+                let uuid = location.to_owned();
+                blocking(move || {
+                    repository.with(&uuid, Access::Read, |image| handles::read(image, offset, length))
+                })
+                .await
+            }
+            Attached::Listing(_, listing) => {
+                let (_, path) = listing.find(location)?;
+                blocking(move || {
+                    use std::os::unix::fs::FileExt;
+                    let mut bytes = vec![0; length];
+                    let read = std::fs::File::open(path).and_then(|f| f.read_exact_at(&mut bytes, offset));
+                    read.map(|()| bytes).map_err(|e| Doing::Other.io(&e))
+                })
+                .await
+            }
+            Attached::Nothing(_) => Err(fail::missing(sr, location)),
+        }
+    }
+
+    async fn extents(&self, sr: &str, location: &str) -> Result<Vec<(u64, u64)>> {
+        if let Attached::Images(repository) = self.attached(sr)? {
+            let uuid = location.to_owned();
+            return blocking(move || {
+                repository.with(&uuid, Access::Read, |image| {
+                    let mut found: Vec<(u64, u64)> = Vec::new();
+                    extents(image.source(), |e| {
+                        if e.state == State::Data {
+                            found.push((e.start, e.len));
+                        }
+                        Ok(())
+                    })?;
+                    Ok(found)
+                })
+            })
+            .await;
+        }
+        let size = self.stat_volume(sr, location).await?.virtual_size;
+        Ok(vec![(0, u64::try_from(size).unwrap_or(0))])
+    }
+
+    async fn write(&self, sr: &str, location: &str, offset: u64, bytes: Vec<u8>) -> Result<()> {
+        let (repository, uuid) = (self.changeable(sr)?, location.to_owned());
+        blocking(move || {
+            repository.with(&uuid, Access::Write, |image| {
+                if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > image.size()) {
+                    return Err(xennix_disk::Error::Range { offset, len: bytes.len() as u64 });
+                }
+                handles::write(image, offset, &bytes)
+            })
+        })
+        .await
+    }
+
+    async fn open_volume(&self, sr: &str, location: &str, writable: bool) -> Result<DataPath> {
+        match self.attached(sr)? {
+            Attached::Images(repository) => {
+                let (uuid, guarded) = (location.to_owned(), self.policies.sr(sr).guarded);
+                blocking(move || repository.open(&uuid, writable, guarded)).await
+            }
+            Attached::Listing(_, listing) => {
+                let (volume, path) = listing.find(location)?;
+                if writable && volume.read_only {
+                    return Err(Doing::Attach.failure("it can only be read"));
+                }
+                let images = matches!(listing.kind, listing::Kind::Isos | listing::Kind::Tools);
+                Ok(if images { DataPath::File(path) } else { DataPath::Block(path) })
+            }
+            Attached::Nothing(_) => Err(fail::missing(sr, location)),
+        }
+    }
+
+    async fn close_volume(&self, sr: &str, location: &str) -> Result<()> {
+        let Attached::Images(repository) = self.attached(sr)? else { return Ok(()) };
+        let uuid = location.to_owned();
+        blocking(move || repository.close(&uuid)).await
+    }
+
+    async fn flush(&self, sr: &str, location: &str) -> Result<()> {
+        let Attached::Images(repository) = self.attached(sr)? else { return Ok(()) };
+        let uuid = location.to_owned();
+        blocking(move || repository.flush(&uuid)).await
+    }
+
+    async fn has_garbage(&self, sr: &str) -> Result<bool> {
+        let Attached::Images(repository) = self.attached(sr)? else { return Ok(false) };
+        let policies = self.policies.clone();
+        blocking(move || repository.has_garbage(&*policies)).await
+    }
+
+    async fn collect_garbage(&self, sr: &str, progress: Progress) -> Result<()> {
+        let Attached::Images(repository) = self.attached(sr)? else { return Ok(()) };
+        let policies = self.policies.clone();
+        let one = repository.clone();
+        let _one = one.collecting.lock().await;
+        blocking(move || repository.collect(&*policies, &*progress)).await
+    }
+}

@@ -1,0 +1,222 @@
+//! Files of this machine: `ext` and `xfs` in a logical volume over whole devices, `file` in any directory.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use xapi_backend::storage::{SrConfig, backend_failure};
+use xapi_schema::Result;
+
+use super::{Ground, needed, value};
+use crate::naming::Naming;
+
+/// The volume group of a local SR, as the original stack names it.
+fn group(sr: &SrConfig) -> String {
+    let kind = if sr.kind == "xfs" { "XSLocalXFS" } else { "XSLocalEXT" };
+    format!("{kind}-{}", sr.uuid)
+}
+
+/// The devices of a local SR.
+///
+/// # Errors
+/// SR_BACKEND_FAILURE_90 without any, 91 for one that is no block device.
+pub fn devices(sr: &SrConfig) -> Result<Vec<String>> {
+    let text = needed(&sr.device_config, "device", 90, "The request is missing the device parameter")?;
+    let devices: Vec<String> =
+        text.split(',').map(|d| d.trim().to_owned()).filter(|d| !d.is_empty()).collect();
+    for device in &devices {
+        if !device.starts_with('/') {
+            return Err(backend_failure(91, "The device parameter is invalid", device));
+        }
+    }
+    Ok(devices)
+}
+
+/// Refuses a device that is in use or that holds something: making an SR there would destroy it. The original asks
+/// for the same with `force`.
+///
+/// # Errors
+/// SR_BACKEND_FAILURE_55 for one in use, 42 for one that holds something.
+pub async fn assert_free(ground: &Ground, sr: &SrConfig, device: &str) -> Result<()> {
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    if mounts.lines().any(|line| line.split(' ').next().is_some_and(|m| m == device)) {
+        return Err(backend_failure(55, "Partition in use", &format!("{device} is mounted")));
+    }
+    let looked = ground.host.run("blkid", &["-p", "-o", "value", "-s", "TYPE", device], &[]).await;
+    let looked = looked.map_err(|e| backend_failure(91, "The device parameter is invalid", &e))?;
+    let forced = value(&sr.sm_config, "force").or(value(&sr.device_config, "force")) == Some("true");
+    match looked.status {
+        // Nothing was recognised.
+        2 => Ok(()),
+        0 if forced => Ok(()),
+        0 => {
+            let told = format!(
+                "{device} holds {}; wipe it first, or say force=true in sm_config",
+                looked.stdout.trim()
+            );
+            Err(backend_failure(42, "The SR already exists", &told))
+        }
+        _ => Err(backend_failure(91, "The device parameter is invalid", looked.stderr.trim())),
+    }
+}
+
+/// Makes the file system of a local SR.
+///
+/// # Errors
+/// As [`devices`], [`assert_free`]; 77 and 57 with what the programs say.
+pub async fn create(ground: &Ground, sr: &SrConfig) -> Result<()> {
+    let devices = devices(sr)?;
+    for device in &devices {
+        assert_free(ground, sr, device).await?;
+    }
+    let group = group(sr);
+    let failed = |e: String| backend_failure(77, "Error creating Volume Group", &e);
+    let mut made = vec!["--metadatasize", "10M", "-y", "-ff"];
+    made.extend(devices.iter().map(String::as_str));
+    ground.host.succeed("pvcreate", &made).await.map_err(failed)?;
+    let mut grouped = vec![group.as_str()];
+    grouped.extend(devices.iter().map(String::as_str));
+    ground.host.succeed("vgcreate", &grouped).await.map_err(failed)?;
+    let made = async {
+        let volume = ["-y", "-Wy", "-n", sr.uuid.as_str(), "-l", "100%VG", group.as_str()];
+        ground.host.succeed("lvcreate", &volume).await.map_err(failed)?;
+        let device = format!("/dev/{group}/{}", sr.uuid);
+        let no_fs = |e: String| backend_failure(57, "Logical Volume filesystem creation error", &e);
+        let made = match sr.kind.as_str() {
+            "xfs" => ground.host.succeed("mkfs.xfs", &["-f", &device]).await,
+            _ => ground.host.succeed("mkfs.ext4", &["-F", "-q", &device]).await,
+        };
+        made.map_err(no_fs)?;
+        ground.host.succeed("lvchange", &["-an", &device]).await.map_err(failed)
+    };
+    if let Err(failure) = made.await {
+        // The devices were free before; they are again.
+        let _ = ground.host.succeed("vgremove", &["-ff", "-y", &group]).await;
+        let mut gone = vec!["-ff", "-y"];
+        gone.extend(devices.iter().map(String::as_str));
+        let _ = ground.host.succeed("pvremove", &gone).await;
+        return Err(failure);
+    }
+    Ok(())
+}
+
+/// Mounts a local SR.
+///
+/// # Errors
+/// SR_BACKEND_FAILURE_52 with what the programs say.
+pub async fn attach(ground: &Ground, sr: &SrConfig) -> Result<PathBuf> {
+    let dir = ground.mount_point(sr);
+    if is_mount_point(&dir) {
+        return Ok(dir);
+    }
+    let failed = |e: String| backend_failure(52, "Logical Volume mount/activate error", &e);
+    let device = format!("/dev/{}/{}", group(sr), sr.uuid);
+    ground.host.succeed("lvchange", &["-ay", &device]).await.map_err(failed)?;
+    let mounted = async {
+        if sr.kind != "xfs" {
+            // 1: errors were corrected. More means that people have to look.
+            let checked = ground.host.run("fsck", &["-a", &device], &[]).await.map_err(failed)?;
+            if checked.status > 1 {
+                return Err(failed(format!("fsck ended with {}: {}", checked.status, checked.stdout.trim())));
+            }
+        }
+        fs::create_dir_all(&dir).map_err(|e| failed(e.to_string()))?;
+        ground.host.succeed("mount", &[&device, &dir.to_string_lossy()]).await.map_err(failed)
+    };
+    if let Err(failure) = mounted.await {
+        let _ = ground.host.succeed("lvchange", &["-an", &device]).await;
+        return Err(failure);
+    }
+    Ok(dir)
+}
+
+/// Unmounts a local SR.
+///
+/// # Errors
+/// SR_BACKEND_FAILURE_53 with what the programs say.
+pub async fn detach(ground: &Ground, sr: &SrConfig) -> Result<()> {
+    unmount(ground, &ground.mount_point(sr), 53, "Logical Volume unmount/deactivate error").await?;
+    let device = format!("/dev/{}/{}", group(sr), sr.uuid);
+    let failed = |e: String| backend_failure(53, "Logical Volume unmount/deactivate error", &e);
+    ground.host.succeed("lvchange", &["-an", &device]).await.map(drop).map_err(failed)
+}
+
+/// Removes the volume group of a local SR.
+///
+/// # Errors
+/// SR_BACKEND_FAILURE_51 with what the programs say.
+pub async fn delete(ground: &Ground, sr: &SrConfig) -> Result<()> {
+    detach(ground, sr).await?;
+    let failed = |e: String| backend_failure(51, "Logical Volume deletion error", &e);
+    ground.host.succeed("vgremove", &["-f", "-y", &group(sr)]).await.map_err(failed)?;
+    for device in devices(sr)? {
+        ground.host.succeed("pvremove", &["-y", &device]).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Is something mounted on a directory?
+pub fn is_mount_point(dir: &Path) -> bool {
+    let text = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let wanted = dir.to_string_lossy();
+    text.lines().any(|line| line.split(' ').nth(1).is_some_and(|at| at.replace("\\040", " ") == wanted))
+}
+
+/// Unmounts a directory, which goes as well when it is empty; one that is not mounted is fine.
+///
+/// # Errors
+/// SR_BACKEND_FAILURE with the number and text given.
+pub async fn unmount(ground: &Ground, dir: &Path, number: u32, text: &str) -> Result<()> {
+    if is_mount_point(dir) {
+        let told = ground.host.succeed("umount", &[&dir.to_string_lossy()]).await;
+        told.map_err(|e| backend_failure(number, text, &e))?;
+    }
+    // Never more than an empty directory.
+    let _ = fs::remove_dir(dir);
+    Ok(())
+}
+
+fn location(sr: &SrConfig) -> Result<PathBuf> {
+    let text = needed(&sr.device_config, "location", 94, "The request is missing the location parameter")?;
+    let path = PathBuf::from(text);
+    if !path.is_absolute() {
+        return Err(backend_failure(
+            94,
+            "The request is missing the location parameter",
+            "a whole path is needed",
+        ));
+    }
+    Ok(path)
+}
+
+/// Makes a directory an SR: it must not hold images yet.
+///
+/// # Errors
+/// SR_BACKEND_FAILURE_61, 42 when there are images.
+pub fn create_directory(sr: &SrConfig) -> Result<()> {
+    let dir = location(sr)?;
+    let failed =
+        |e: std::io::Error| backend_failure(61, "Failed to create the directory of the SR", &e.to_string());
+    fs::create_dir_all(&dir).map_err(failed)?;
+    for entry in fs::read_dir(&dir).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        if name.to_str().is_some_and(|name| Naming::Files.parse(name).is_some()) {
+            let told = format!("{} holds images", dir.display());
+            return Err(backend_failure(42, "The SR already exists", &told));
+        }
+    }
+    Ok(())
+}
+
+/// The directory of an SR.
+///
+/// # Errors
+/// SR_BACKEND_FAILURE_47 when it is not there.
+pub fn attach_directory(sr: &SrConfig) -> Result<PathBuf> {
+    let dir = location(sr)?;
+    if dir.is_dir() {
+        return Ok(dir);
+    }
+    Err(backend_failure(47, "The SR is not available", &format!("no such directory: {}", dir.display())))
+}

@@ -1,0 +1,345 @@
+//! One attached SR of images: who may change what while whom. Structural changes exclude each other and every
+//! opening; merges run beside them in small steps and give way at once. Synchronous, for blocking threads.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use xapi_backend::storage::{DataPath, SrConfig};
+use xapi_datapath::{DataPaths, Spec};
+use xapi_schema::Result;
+use xennix_disk::{chain::Format, file::Access, image::Image};
+
+use crate::{
+    fail::{self, Doing},
+    handles::Handles,
+    images::Images,
+    naming::Naming,
+};
+
+/// An attached SR of images.
+pub struct Repository {
+    /// What it was attached with.
+    pub config: SrConfig,
+    /// Its images.
+    pub images: Images,
+    pub(crate) paths: Arc<DataPaths>,
+    handles: Handles,
+    /// Held for reading by whoever uses images, for writing by whoever changes which there are.
+    structure: RwLock<()>,
+    /// Counts structural changes, so that what was decided from a scan is known to be stale.
+    generation: AtomicU64,
+    merge: Mutex<Option<Arc<AtomicBool>>>,
+    merge_ended: Condvar,
+    /// One collection at a time.
+    pub(crate) collecting: tokio::sync::Mutex<()>,
+    /// Set when it is detached.
+    pub(crate) gone: AtomicBool,
+}
+
+pub(crate) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Repository {
+    /// The repository of images that lie in place.
+    pub fn new(config: SrConfig, images: Images, paths: Arc<DataPaths>) -> Repository {
+        Repository {
+            config,
+            images,
+            paths,
+            handles: Handles::default(),
+            structure: RwLock::default(),
+            generation: AtomicU64::new(0),
+            merge: Mutex::default(),
+            merge_ended: Condvar::new(),
+            collecting: tokio::sync::Mutex::default(),
+            gone: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    /// Asks a running merge to stop and waits for it: as long as one step takes.
+    fn interrupt(&self) {
+        let mut merge = lock(&self.merge);
+        while let Some(stop) = &*merge {
+            stop.store(true, Ordering::SeqCst);
+            merge = self.merge_ended.wait(merge).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Announces a merge; the answer is set when it has to stop. To be called under the structure's lock.
+    pub(crate) fn merge_begins(&self) -> Arc<AtomicBool> {
+        let stop = Arc::new(AtomicBool::new(false));
+        *lock(&self.merge) = Some(stop.clone());
+        stop
+    }
+
+    pub(crate) fn merge_ended(&self) {
+        *lock(&self.merge) = None;
+        self.merge_ended.notify_all();
+    }
+
+    /// Changes which images there are, alone.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub fn change<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        loop {
+            // A merge takes the lock itself at its end: it must not be waited for under the lock.
+            self.interrupt();
+            let _alone = self.structure.write().unwrap_or_else(PoisonError::into_inner);
+            if lock(&self.merge).is_none() {
+                return self.alone(work);
+            }
+        }
+    }
+
+    /// Keeps the structure as it is; with no merge going on where one would be in the way.
+    fn using(&self, without_merge: bool) -> RwLockReadGuard<'_, ()> {
+        loop {
+            if without_merge {
+                self.interrupt();
+            }
+            let used = self.structure.read().unwrap_or_else(PoisonError::into_inner);
+            if !without_merge || lock(&self.merge).is_none() {
+                return used;
+            }
+        }
+    }
+
+    /// As [`change`](Repository::change), for the collection, which is the merge.
+    pub(crate) fn change_by_merge<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _alone = self.structure.write().unwrap_or_else(PoisonError::into_inner);
+        self.alone(work)
+    }
+
+    fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.handles.close_all()?;
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.settle_journals()?;
+        let done = work();
+        if done.is_err() {
+            // What a failed step left is finished or undone now, while nobody looks; else at the next attach.
+            let _ = self.settle_journals();
+        }
+        done
+    }
+
+    /// Brings interrupted operations to their end. Disks that are open wait meanwhile.
+    fn settle_journals(&self) -> Result<()> {
+        if self.images.is_idle()? {
+            return Ok(());
+        }
+        let open: Vec<String> = self.open_here().into_iter().filter(|id| self.pausable(id)).collect();
+        self.while_all_paused(&open, || self.images.recover().map(drop))
+    }
+
+    /// Looks at what there is while nobody changes it.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub fn unchanged<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _used = self.using(false);
+        work()
+    }
+
+    /// Uses images that nobody changes meanwhile.
+    ///
+    /// # Errors
+    /// VDI_IN_USE when a guest writes the volume; those of the work.
+    pub fn with<T>(
+        &self,
+        uuid: &str,
+        access: Access,
+        work: impl FnOnce(&mut Image) -> xennix_disk::Result<T>,
+    ) -> Result<T> {
+        let _used = self.using(access == Access::Write);
+        if self.is_open(uuid).is_some_and(|writable| writable || access == Access::Write) {
+            return Err(fail::in_use());
+        }
+        self.handles.with(&self.images, uuid, access, work)
+    }
+
+    /// Makes what was written to a volume durable and lets go of it.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn flush(&self, uuid: &str) -> Result<()> {
+        let _used = self.using(false);
+        if self.is_open(uuid) == Some(true) && self.pausable(uuid) {
+            return self.paths.flush(uuid).map_err(|e| Doing::Other.failure(&e.to_string()));
+        }
+        self.handles.close(uuid)
+    }
+
+    /// Is a volume open for a guest, and may it be written?
+    pub fn is_open(&self, uuid: &str) -> Option<bool> {
+        self.paths.status(uuid).ok().flatten().map(|s| s.record.writable)
+    }
+
+    fn pausable(&self, uuid: &str) -> bool {
+        self.paths.status(uuid).ok().flatten().is_some_and(|s| s.record.kind.is_some())
+    }
+
+    /// The volumes of this SR that are open for guests.
+    pub fn open_here(&self) -> Vec<String> {
+        let all = self.paths.list().into_iter();
+        all.filter(|r| r.spec.image.parent() == Some(self.images.dir())).map(|r| r.spec.id).collect()
+    }
+
+    /// Refuses while a guest has the volume.
+    ///
+    /// # Errors
+    /// VDI_IN_USE [].
+    pub fn assert_closed(&self, uuid: &str) -> Result<()> {
+        if self.is_open(uuid).is_some() { Err(fail::in_use()) } else { Ok(()) }
+    }
+
+    /// Does work while the given disks wait, and lets all of them go on.
+    pub(crate) fn while_all_paused<T>(&self, ids: &[String], work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let told = |e: xapi_datapath::Error| Doing::Other.failure(&e.to_string());
+        let mut paused = Vec::new();
+        let mut outcome = Ok(());
+        for id in ids {
+            if let Err(e) = self.paths.pause(id) {
+                outcome = Err(told(e));
+                // It may wait all the same.
+                paused.push(id);
+                break;
+            }
+            paused.push(id);
+        }
+        let done = match outcome {
+            Ok(()) => work(),
+            Err(failure) => Err(failure),
+        };
+        for id in paused {
+            let image = self.images.find(id).ok().map(|f| self.images.path(&f.name));
+            if let Err(failure) = self.paths.resume(id, image.as_deref()) {
+                tracing::error!(%failure, disk = id, "a disk that waited for a change could not go on");
+            }
+        }
+        done
+    }
+
+    /// Makes a volume reachable for a guest.
+    ///
+    /// # Errors
+    /// VDI_MISSING, VDI_IN_USE, SR_BACKEND_FAILURE_46 with what the way to it says.
+    pub fn open(&self, uuid: &str, writable: bool, guarded: bool) -> Result<DataPath> {
+        let _used = self.using(writable);
+        self.handles.close(uuid)?;
+        let found = self.images.healthy(uuid)?;
+        if writable && found.hidden {
+            return Err(Doing::Attach.failure("it is an inner node"));
+        }
+        let reached = self.reach(&found.name);
+        let opened = reached.and_then(|()| {
+            if writable && self.is_open(uuid).is_none() {
+                self.images.inflate(&found)?;
+            }
+            let spec = Spec {
+                track: self.track(uuid, found.format, writable, guarded)?,
+                ..Spec::new(uuid, self.images.path(&found.name))
+                    .map_err(|e| Doing::Attach.failure(&e.to_string()))?
+            };
+            self.paths.open(&spec, writable).map_err(|e| match e {
+                xapi_datapath::Error::Refused(text) if text.contains("in another way") => fail::in_use(),
+                other => Doing::Attach.failure(&other.to_string()),
+            })
+        });
+        if opened.is_err() {
+            self.images.volumes.settle();
+        }
+        opened
+    }
+
+    /// Everything a volume stands on can be opened by name.
+    fn reach(&self, name: &str) -> Result<()> {
+        let mut next = Some(name.to_owned());
+        let mut length = 0;
+        while let Some(name) = next {
+            let looked = crate::head::look(&*self.images.volumes, self.images.naming, &name, None);
+            next = looked.map_err(|e| Doing::Attach.disk(&e))?.and_then(|f| f.parent);
+            length += 1;
+            if length > xennix_disk::vhd::MAX_CHAIN {
+                return Err(Doing::Attach.failure("the chain is too long, or its own ancestor"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The log that follows the changes of a volume. One that was not closed cleanly is worth nothing: it goes, and
+    /// with it the tracking.
+    fn track(&self, uuid: &str, format: Format, writable: bool, guarded: bool) -> Result<Option<PathBuf>> {
+        let log = self.images.path(&Naming::log(uuid));
+        if !writable || format == Format::Qcow2 || self.images.naming == Naming::Volumes || !log.exists() {
+            return Ok(None);
+        }
+        if self.is_open(uuid).is_some() {
+            return Ok(Some(log));
+        }
+        let read = std::fs::read(&log).map_err(|e| Doing::Attach.io(&e))?;
+        let good = xennix_disk::cbt::Log::parse(&read).is_ok_and(|l| l.consistent);
+        if good && !guarded {
+            return Ok(Some(log));
+        }
+        if !guarded {
+            tracing::warn!(volume = uuid, "its log of changes was not closed cleanly: tracking ends");
+            std::fs::remove_file(&log).map_err(|e| Doing::Attach.io(&e))?;
+        }
+        Ok(None)
+    }
+
+    /// Ends what [`open`](Repository::open) began.
+    ///
+    /// # Errors
+    /// SR_BACKEND_FAILURE_46 when the server does not end.
+    pub fn close(&self, uuid: &str) -> Result<()> {
+        let _used = self.using(false);
+        let closed = self.paths.close(uuid).map_err(|e| Doing::Attach.failure(&e.to_string()));
+        self.images.volumes.settle();
+        closed
+    }
+
+    /// A snapshot or clone, of a volume that a guest may be writing.
+    ///
+    /// # Errors
+    /// As [`Images::twin`].
+    pub fn twin(&self, uuid: &str, doing: Doing) -> Result<String> {
+        let child = uuid::Uuid::new_v4().to_string();
+        self.change(|| {
+            let writes = self.is_open(uuid) == Some(true);
+            if writes && !self.pausable(uuid) {
+                return Err(doing.failure("a raw volume in use cannot be frozen"));
+            }
+            let readers = self.is_open(uuid) == Some(false);
+            if readers {
+                return Err(fail::in_use());
+            }
+            let waits: Vec<String> = if writes { vec![uuid.to_owned()] } else { vec![] };
+            self.while_all_paused(&waits, || self.images.twin(uuid, &child, doing).map(drop))
+        })?;
+        Ok(child)
+    }
+
+    /// Lets go of everything; nothing may be open for guests.
+    ///
+    /// # Errors
+    /// VDI_IN_USE.
+    pub fn let_go(&self) -> Result<()> {
+        if !self.open_here().is_empty() {
+            return Err(fail::in_use());
+        }
+        self.gone.store(true, Ordering::SeqCst);
+        self.change(|| Ok(()))
+    }
+}

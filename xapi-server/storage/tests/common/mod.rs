@@ -1,0 +1,135 @@
+//! A place for one SR of files, whose storage can be opened again as a daemon that was killed would.
+#![allow(dead_code)] // Each test program uses its own part.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Mutex, Once},
+    time::Duration,
+};
+
+use xapi_backend::storage::{NewVolume, SrConfig};
+use xapi_datapath::{DataPaths, Kind, Settings};
+use xapi_storage::{
+    Native,
+    host::System,
+    policy::{Policies, SrPolicy},
+};
+
+/// The SR of every test.
+pub const SR: &str = "0a6c1f0e-1111-4222-8333-444455556666";
+
+/// Policies a test can change.
+#[derive(Default)]
+pub struct Set(pub Mutex<HashMap<String, SrPolicy>>);
+
+impl Set {
+    pub fn set(&self, of: &str, policy: SrPolicy) {
+        self.0.lock().unwrap().insert(of.into(), policy);
+    }
+}
+
+impl Policies for Set {
+    fn sr(&self, uuid: &str) -> SrPolicy {
+        self.0.lock().unwrap().get(uuid).copied().unwrap_or_default()
+    }
+
+    fn volume(&self, _: &str, location: &str) -> SrPolicy {
+        self.0.lock().unwrap().get(location).copied().unwrap_or_default()
+    }
+}
+
+/// A directory with room for an SR and for what runs.
+pub struct Place {
+    pub dir: tempfile::TempDir,
+    pub policies: Arc<Set>,
+    pub location: PathBuf,
+}
+
+impl Place {
+    pub fn new() -> Place {
+        // In memory where there is a place: every promise here is flushed to the disk, many times.
+        let memory = Path::new("/dev/shm");
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.prefix("xs");
+        let dir = builder.tempdir_in(memory).or_else(|_| builder.tempdir()).unwrap();
+        let location = dir.path().join("sr");
+        Place { location, dir, policies: Arc::default() }
+    }
+
+    /// The same with the SR somewhere else.
+    pub fn at(location: &Path) -> Place {
+        Place { location: location.into(), ..Place::new() }
+    }
+
+    /// Storage as a fresh process has it.
+    pub fn native(&self) -> Native {
+        let run = self.dir.path().join("r");
+        let settings = Settings {
+            run,
+            program: disk_server(),
+            kind: Some(Kind::Nbd),
+            patience: Duration::from_secs(90),
+        };
+        let paths = Arc::new(DataPaths::start(settings).unwrap());
+        let mounts = self.dir.path().join("mnt");
+        let settings = xapi_storage::Settings { mounts, dev: "/dev".into() };
+        Native::new(Arc::new(System), self.policies.clone(), paths, settings)
+    }
+
+    pub fn config(&self) -> SrConfig {
+        SrConfig {
+            uuid: SR.into(),
+            kind: "file".into(),
+            device_config: vec![("location".into(), self.location.to_string_lossy().into_owned())],
+            sm_config: vec![],
+        }
+    }
+
+    /// Names of all files of the SR.
+    pub fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.location).unwrap();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Every image of the SR, judged by the engine's own audit.
+    pub fn assert_clean(&self) {
+        let volumes = xennix_disk::volumes::Directory::new(&self.location);
+        let report = xennix_disk::vhd::audit::audit_all(&volumes).unwrap();
+        assert!(report.is_clean(), "{:?}", report.findings);
+    }
+}
+
+/// A volume to be made.
+pub fn new(size: i64) -> NewVolume {
+    NewVolume {
+        uuid: None,
+        name: "name".into(),
+        description: String::new(),
+        virtual_size: size,
+        kind: "user".into(),
+        sm_config: vec![],
+    }
+}
+
+/// The disk server, built on demand: it belongs to another package.
+pub fn disk_server() -> PathBuf {
+    static BUILD: Once = Once::new();
+    let mut dir = std::env::current_exe().unwrap();
+    dir.pop();
+    if dir.ends_with("deps") {
+        dir.pop();
+    }
+    let program = dir.join("xennix-disk");
+    BUILD.call_once(|| {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--package", "xennix-disk", "--bin", "xennix-disk"]);
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        assert!(build.status().unwrap().success(), "the disk server can't be built");
+    });
+    program
+}

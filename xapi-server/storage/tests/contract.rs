@@ -1,0 +1,77 @@
+//! What every `Storage` promises, asked of the simulator's and of the real one over files; and proof that a storage
+//! that breaks a promise is found out.
+
+mod common;
+mod contract {
+    pub mod mutant;
+    pub mod promises;
+}
+
+use std::{path::Path, sync::Arc};
+
+use common::Place;
+use contract::{
+    mutant::{Mutant, Mutation},
+    promises::{World, differential, keep},
+};
+use xapi_backend::{Storage, sim};
+
+fn simulated(dir: &Path) -> World {
+    let dir = dir.to_owned();
+    let config = Place::new().config();
+    World {
+        config,
+        open: Box::new(move || sim::open(&dir, sim::Machine::default()).expect("the simulator").0.storage),
+    }
+}
+
+fn real(place: &Arc<Place>) -> World {
+    let opened = place.clone();
+    World { config: place.config(), open: Box::new(move || Arc::new(opened.native()) as Arc<dyn Storage>) }
+}
+
+fn mutated(place: &Arc<Place>, mutation: Mutation) -> World {
+    let opened = place.clone();
+    World {
+        config: place.config(),
+        open: Box::new(move || Arc::new(Mutant::new(Arc::new(opened.native()), mutation))),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_simulator_keeps_its_promises() {
+    let dir = tempfile::tempdir().unwrap();
+    keep(&simulated(dir.path())).await.unwrap();
+    differential(&simulated(dir.path()), 7, 60).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_keep_their_promises() {
+    let place = Arc::new(Place::new());
+    keep(&real(&place)).await.unwrap();
+    place.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_agree_with_a_plain_model() {
+    let rounds = std::env::var("XENNIX_STORAGE_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
+    for seed in 0..rounds {
+        let place = Arc::new(Place::new());
+        differential(&real(&place), seed, 60).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        place.assert_clean();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_promises_are_found() {
+    for (mutation, why) in [
+        (Mutation::LostFlush, "what was flushed is lost"),
+        (Mutation::WrongParent, "a twin reads something else"),
+        (Mutation::StaleSize, "the size is stale"),
+        (Mutation::SharedClone, "the origin changed with a clone"),
+    ] {
+        let place = Arc::new(Place::new());
+        let found = keep(&mutated(&place, mutation)).await;
+        assert_eq!(found, Err(why.into()), "{mutation:?}");
+    }
+}
