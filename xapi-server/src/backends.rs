@@ -5,19 +5,23 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use xapi_backend::{Backends, Network};
 use xapi_ops::first_boot::Seed;
+use xapi_store::Store;
 use xapi_xl::xenstore::Client;
 
 use xapi_network::{Kernel, Networkd, OpenVswitch, Places};
 
-use crate::{bridges::Existing, config::Config, machine};
+use crate::{bridges::Existing, config::Config, machine, storage};
 
 /// Opens it.
 ///
 /// # Errors
 /// A directory that cannot be used.
-pub fn open(config: &Config, seed: &Seed) -> Result<Backends> {
-    let (simulated, _) = xapi_backend::sim::open(&config.state_dir.join("sim"), machine::simulated(seed))
+pub fn open(config: &Config, seed: &Seed, store: &Store) -> Result<Backends> {
+    let (mut simulated, _) = xapi_backend::sim::open(&config.state_dir.join("sim"), machine::simulated(seed))
         .context("the simulated machine could not be opened")?;
+    if config.storage == "native" {
+        simulated.storage = storage::native(config, store)?;
+    }
     if config.backend != "xl" {
         return Ok(simulated);
     }

@@ -36,6 +36,9 @@ pub struct Flags {
     /// Who makes the bridges of a real host: existing (others do), kernel, networkd or openvswitch
     #[arg(long, value_name = "KIND")]
     network: Option<String>,
+    /// Where disks are: auto (as the backend), sim, or native for this machine's real devices
+    #[arg(long, value_name = "KIND")]
+    storage: Option<String>,
     /// Who checks root's password: file, or pam where it was built in
     #[arg(long, value_name = "KIND")]
     auth: Option<String>,
@@ -67,6 +70,8 @@ pub struct Config {
     pub backend: &'static str,
     /// Who makes the bridges of a real host.
     pub network: &'static str,
+    /// Where disks are: `sim` or `native`.
+    pub storage: &'static str,
     /// Root's password is the system's own.
     pub pam: bool,
     /// File holding the root password to set.
@@ -104,6 +109,12 @@ impl Config {
                 bail!("there is no network {other:?}: use existing, kernel, networkd or openvswitch")
             }
         };
+        let storage = match flags.storage.or(file.storage).as_deref() {
+            None | Some("auto") if backend == "sim" => "sim",
+            Some("sim") => "sim",
+            None | Some("auto" | "native") => "native",
+            Some(other) => bail!("there is no storage {other:?}: use auto, sim or native"),
+        };
         let pam = match flags.auth.or(file.auth).as_deref() {
             None | Some("file") => false,
             Some("pam") if cfg!(feature = "pam") => true,
@@ -121,6 +132,7 @@ impl Config {
             log: flags.log.or(file.log).unwrap_or_else(|| "warn".into()),
             backend,
             network,
+            storage,
             state_dir,
         })
     }

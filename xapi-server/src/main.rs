@@ -17,6 +17,7 @@ mod passwords;
 mod seed;
 mod service;
 mod state;
+mod storage;
 
 use std::{net::ToSocketAddrs, sync::Arc};
 
@@ -90,10 +91,13 @@ async fn run(config: Config) -> Result<bool> {
         agent: Some(agent),
         ..Settings::default()
     };
-    let backends = backends::open(&config, &seed)?;
+    let native = config.storage == "native";
+    let backends = backends::open(&config, &seed, &store)?;
     let (passwords, fresh) = checker(&config, passwords, fresh);
     let xapi = Xapi::new(store, Arc::new(SystemClock), passwords, backends, settings, host);
-    xapi_ops::startup::run(&xapi, seed.storage_repositories).await;
+    // On real devices people say what becomes of them: SRs are made by calls only.
+    xapi_ops::startup::run(&xapi, seed.storage_repositories && !native).await;
+    tokio::spawn(xapi_ops::garbage::watch(xapi.clone()));
     tokio::spawn(xapi_ops::startup::watch(xapi.clone()));
     if let Some(listener) = disks {
         tokio::spawn(nbd::serve(xapi.clone(), listener, identity.config()?));
@@ -150,6 +154,7 @@ fn announce(config: &Config, running: &xapi_http::Running, password: Option<&str
     println!("XenNix xapi {}", env!("CARGO_PKG_VERSION"));
     println!("  state      {}", config.state_dir.display());
     println!("  backend    {}", config.backend);
+    println!("  storage    {}", config.storage);
     for (name, address) in [("http", running.http), ("https", running.https)] {
         if let Some(address) = address {
             println!("  {name:<10} {name}://{address}");

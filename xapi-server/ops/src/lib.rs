@@ -14,6 +14,7 @@ mod dispatch;
 pub mod event;
 pub mod filter;
 pub mod first_boot;
+pub mod garbage;
 pub mod guard;
 mod handlers;
 mod meter;

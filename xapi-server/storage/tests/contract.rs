@@ -42,7 +42,7 @@ fn mutated(place: &Arc<Place>, mutation: Mutation) -> World {
 async fn the_simulator_keeps_its_promises() {
     let dir = tempfile::tempdir().unwrap();
     keep(&simulated(dir.path())).await.unwrap();
-    differential(&simulated(dir.path()), 7, 60).await.unwrap();
+    differential(&simulated(dir.path()), 7, 40).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,10 +54,10 @@ async fn files_keep_their_promises() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_agree_with_a_plain_model() {
-    let rounds = std::env::var("XENNIX_STORAGE_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
+    let rounds = std::env::var("XENNIX_STORAGE_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
     for seed in 0..rounds {
         let place = Arc::new(Place::new());
-        differential(&real(&place), seed, 60).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        differential(&real(&place), seed, 40).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         place.assert_clean();
     }
 }

@@ -1,0 +1,53 @@
+//! Which storage the daemon stands on, and what records say to it.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use xapi_backend::Storage;
+use xapi_schema::{
+    ClassId, Map,
+    classes::{sr, vdi},
+};
+use xapi_storage::{
+    Native,
+    host::System,
+    policy::{Policies, SrPolicy},
+};
+use xapi_store::{Read, Store};
+
+use crate::config::Config;
+
+/// Answers from the records as they are now.
+struct Records(Store);
+
+fn policy(other_config: &Map<String, String>) -> SrPolicy {
+    SrPolicy::of(other_config.0.iter().map(|(k, v)| (k.as_str(), v.as_str())))
+}
+
+impl Policies for Records {
+    fn sr(&self, uuid: &str) -> SrPolicy {
+        let snapshot = self.0.snapshot();
+        // An SR without a record is nobody's to change.
+        let unknown = SrPolicy { guarded: true, ..SrPolicy::default() };
+        snapshot.by_uuid(ClassId::Sr, uuid).map_or(unknown, |row| policy(&row.record.get(sr::other_config)))
+    }
+
+    fn volume(&self, _: &str, location: &str) -> SrPolicy {
+        let snapshot = self.0.snapshot();
+        let row = snapshot.by_uuid(ClassId::Vdi, location);
+        row.map_or(SrPolicy::default(), |row| policy(&row.record.get(vdi::other_config)))
+    }
+}
+
+/// Storage on what this machine really has.
+///
+/// # Errors
+/// The directory of open disks can't be used.
+pub fn native(config: &Config, store: &Store) -> Result<Arc<dyn Storage>> {
+    let disks = xapi_datapath::Settings::new(config.state_dir.join("disks"));
+    let paths = xapi_datapath::DataPaths::start(disks).context("the open disks could not be read")?;
+    tracing::info!("disks: {}", paths.describe());
+    let policies = Arc::new(Records(store.clone()));
+    let settings = xapi_storage::Settings::default();
+    Ok(Arc::new(Native::new(Arc::new(System), policies, Arc::new(paths), settings)))
+}
