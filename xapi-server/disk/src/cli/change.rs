@@ -1,6 +1,7 @@
 //! What makes and changes images: convert, create, snapshot, coalesce, resize, repair. Never replaces a file.
 
 use super::Opened;
+use super::behind::Behind;
 use crate::chain::{Chain, Format, Layer};
 use crate::convert::{RawTarget, copy, export_qcow2, export_raw, export_vhd};
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::vhd::snapshot::{Child, Snapshot, snapshot as take};
 use crate::vhd::writer::Writer;
 use crate::volumes::{Directory, Volumes};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -94,11 +95,16 @@ fn put_in_place(part: &Path, target: &Path) -> Result<()> {
 }
 
 fn into_file(source: &dyn Source, format: Format, parent: Option<ParentRef>, file: &File) -> Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 20, file);
-    stream(source, format, parent, &mut out)?;
-    out.flush()?;
-    drop(out);
-    Ok(file.sync_all()?)
+    let mut out = Behind::new(file.try_clone()?)?;
+    let streamed = stream(source, format, parent, &mut out);
+    let written = out.end();
+    // An error of writing ends reading with a poorer one.
+    match (streamed, written) {
+        (Ok(()), Ok(())) => Ok(file.sync_all()?),
+        (Err(e), Ok(())) => Err(e),
+        (Err(Error::Io(e)), Err(_)) => Err(e.into()),
+        (_, Err(e)) => Err(e.into()),
+    }
 }
 
 fn stream(source: &dyn Source, format: Format, parent: Option<ParentRef>, out: &mut dyn Write) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The commands of `xennix-disk`. They print for people, or JSON when asked. Never guess a format from content.
 
+mod behind;
 mod change;
 mod serve;
 mod show;
