@@ -33,19 +33,22 @@ fn fuzz(name: &str, target: impl Fn(&mut Rng)) {
     let end = Instant::now() + Duration::from_secs(number("XENNIX_DISK_FUZZ_SECONDS", 2));
     let mut seed = number("XENNIX_DISK_FUZZ_SEED", 1);
     let first = seed;
+    let mut slowest = (Duration::ZERO, seed);
     loop {
+        let begin = Instant::now();
         let mut rng = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         rng.below(2);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(&mut rng))) {
             eprintln!("{name}: XENNIX_DISK_FUZZ_SEED={seed}");
             resume_unwind(panic);
         }
+        slowest = slowest.max((begin.elapsed(), seed));
         seed += 1;
         if Instant::now() >= end {
             break;
         }
     }
-    println!("{name}: {} inputs", seed - first);
+    println!("{name}: {} inputs, the slowest {:?} with seed {}", seed - first, slowest.0, slowest.1);
 }
 
 /// Hits bytes, fields and stretches, most of them below `head`.

@@ -279,3 +279,20 @@ fn a_volume_can_be_deflated_and_inflated() {
     disk.write_at(0, &pattern(2, (64 << 20) / 512)).expect("a thick volume takes every block");
     disk.close().expect("close");
 }
+
+#[test]
+fn a_snapshot_costs_the_same_whatever_the_disk_holds() {
+    let cost = |blocks: u64| {
+        let v = MemVolumes::files();
+        create(&v, "leaf.vhd", 64 << 20, None);
+        let mut disk = Disk::open(&v, "leaf.vhd", Format::Vhd).expect("open");
+        for block in 0..blocks {
+            disk.write_at(block << 21, &pattern(block + 1, 4096)).expect("write");
+        }
+        disk.close().expect("close");
+        v.checkpoint();
+        assert!(take(&v, "leaf.vhd", "base.vhd", "snap.vhd"));
+        v.ops()
+    };
+    assert_eq!(cost(1), cost(32));
+}
