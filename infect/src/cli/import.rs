@@ -6,14 +6,20 @@ use super::{Console, Status};
 use crate::{
     At, Error, Result,
     db::import::{Request, inventory, run as import},
+    generate::handoff,
+    host, keep,
 };
 
 /// Arguments of `infect import`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The pool database (`state.db`), compressed or not.
-    #[arg(long, value_name = "FILE")]
-    db: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "handoff")]
+    db: Option<PathBuf>,
+    /// The hand-off directory of `infect generate`: database, inventory and secret are taken from it, and it is marked
+    /// as done.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["db", "inventory", "pool_token"])]
+    handoff: Option<PathBuf>,
     /// The state directory to make; it must be empty or not there.
     #[arg(long, value_name = "DIR")]
     state_dir: PathBuf,
@@ -32,7 +38,20 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status> {
-    let (identity, bridge) = match &args.inventory {
+    let (mut db, mut inventory_file, mut token) =
+        (args.db.clone(), args.inventory.clone(), args.pool_token.clone());
+    if let Some(directory) = &args.handoff {
+        // Nothing is taken from a directory of which a byte is missing or changed.
+        let list = handoff::open(directory)?;
+        db = Some(directory.join(&list.database.path));
+        let file = |path: &str| {
+            let found = list.files.iter().find(|item| item.from == path);
+            found.map(|item| directory.join(&item.path))
+        };
+        inventory_file = file(host::inventory::PATH);
+        token = file(host::role::PTOKEN);
+    }
+    let (identity, bridge) = match &inventory_file {
         Some(path) => {
             let (identity, bridge) = inventory(path)?;
             (Some(identity), bridge)
@@ -40,7 +59,7 @@ pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status> {
         None => (None, None),
     };
     let read = |path: &PathBuf| fs::read_to_string(path).map_err(Error::io(path));
-    let pool_secret = match &args.pool_token {
+    let pool_secret = match &token {
         Some(path) => {
             let secret = read(path)?.trim_end().to_string();
             if secret.len() < 30 {
@@ -63,7 +82,7 @@ pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status> {
         None => None,
     };
     let request = Request {
-        db: args.db.clone(),
+        db: db.unwrap_or_default(),
         state_dir: args.state_dir.clone(),
         identity,
         bridge,
@@ -72,6 +91,9 @@ pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status> {
         accept: args.accept.clone(),
     };
     let outcome = import(&request, &mut *console.progress())?;
+    if let Some(directory) = &args.handoff {
+        keep::copy(&directory.join("done"), 0o600, &b"taken over\n"[..])?;
+    }
     console.print(&outcome)?;
     Ok(Status::Well)
 }
