@@ -276,7 +276,10 @@ pub async fn reconcile(cx: &Cx) -> Vec<Ref<Vm>> {
         if here && domain.is_none() && unbuilt.contains(&uuid) {
             restarts.push(this.clone());
         }
-        if let Err(failure) = agree(cx, &this, domain, &unbuilt).await {
+        // Marks died with the process that held them.
+        let target = this.clone();
+        let cleared = cx.commit(move |tx| tx.set(&target, vm::current_operations, Map::default())).await;
+        if let Err(failure) = cleared.and(agree(cx, &this, domain, &unbuilt).await) {
             tracing::error!(%failure, "a VM could not be brought in line with its domain");
         }
     }
@@ -312,13 +315,15 @@ async fn agree(cx: &Cx, this: &Ref<Vm>, domain: Option<Domain>, unbuilt: &[Strin
         return cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await;
     }
     if domain.is_none() && unbuilt.contains(&record.get(vm::uuid)) {
-        let target = this.clone();
-        return cx.commit(move |tx| tx.set(&target, vm::current_operations, Map::default())).await;
+        return Ok(());
     }
     let (target, now) = (this.clone(), cx.clock().date());
     cx.commit(move |tx| {
-        tx.set(&target, vm::current_operations, Map::default())?;
-        let Some(domain) = domain else { return reset::halted(tx, &target, true) };
+        // An operation that began meanwhile writes itself what becomes of the VM.
+        if !tx.get(&target, vm::current_operations)?.0.is_empty() {
+            return Ok(());
+        }
+        let Some(domain) = domain else { return reset::halted(tx, &target, false) };
         if !known {
             tracing::warn!(vm = %target, domid = domain.domid, "a VM runs that was not started here");
             tx.set(&target, vm::resident_on, home.clone())?;
