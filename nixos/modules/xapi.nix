@@ -33,8 +33,11 @@ in
             "Address and port in the clear, or `none`.";
           https = make.derived types.str (listening cfg.listen.address cfg.listen.port) "from services.xapi.listen" "none"
             "Address and port for TLS, or `none`.";
+          nbd = make.value nullable null "0.0.0.0:10809" "Address and port that serves disks to backup programs, or `none`; null leaves it off.";
           socket = make.value types.str "/var/lib/xcp/xapi" "/run/xapi.sock" "Local socket; root needs no password there.";
           backend = make.choice [ "auto" "sim" "xl" ] "auto" "What to stand on: Xen where this is a dom0 (`auto`), Xen (`xl`), or the simulator (`sim`).";
+          network = make.choice [ "existing" "kernel" "networkd" "openvswitch" ] "existing" "Who makes the bridges of a real host. `existing`: this configuration does, and the toolstack only uses them.";
+          storage = make.choice [ "auto" "sim" "native" ] "auto" "Where disks are: as the backend (`auto`), simulated (`sim`), or this machine's real devices (`native`).";
           auth = make.choice [ "file" "pam" ] "file" "Who checks root's password: a file of the server's own, or the system.";
           root-password-file = make.value nullable null "/run/keys/xapi-root" "File holding the root password to set at start.";
           first-boot = make.value nullable null "/etc/xennix/first-boot.toml" "Seed of a new state directory: identity, hardware, templates.";

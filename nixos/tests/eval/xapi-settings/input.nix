@@ -9,8 +9,11 @@
       openFirewall = false;
       listen = { address = "2001:db8::10"; port = 8443; httpPort = null; };
       settings = {
+        nbd = "0.0.0.0:10809";
         socket = "/run/xapi.sock";
         backend = "sim";
+        network = "existing";
+        storage = "sim";
         auth = "pam";
         root-password-file = "/run/keys/xapi-root";
         first-boot = "/etc/xennix/first-boot.toml";
