@@ -186,9 +186,14 @@ impl Volumes for Directory {
 
     fn put_note(&self, key: &str, text: &str) -> Result<()> {
         let new = self.at(&format!("{NOTE}{key}.new"))?;
-        std::fs::write(&new, text)?;
-        File::open(&new)?.sync_all()?;
-        std::fs::rename(&new, self.at(&format!("{NOTE}{key}"))?)?;
+        let written = std::fs::write(&new, text)
+            .and_then(|()| File::open(&new)?.sync_all())
+            .and_then(|()| std::fs::rename(&new, self.path.join(format!("{NOTE}{key}"))));
+        if let Err(e) = written {
+            // On a full file system the name of a note that could not be written would stay.
+            let _ = std::fs::remove_file(&new);
+            return Err(e.into());
+        }
         self.sync()
     }
 

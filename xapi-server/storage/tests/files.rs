@@ -1,0 +1,265 @@
+//! An SR of files under guests, guarded, cut in the middle, and on a real block device that runs full.
+
+mod common;
+#[allow(dead_code)] // Shared with the disk server's own tests.
+#[path = "../../disk/tests/common/nbd.rs"]
+mod nbd;
+
+use std::{path::Path, process::Command, sync::Arc};
+
+use common::{Place, SR, new};
+use nbd::Client;
+use xapi_backend::{Storage, storage::DataPath};
+use xapi_storage::{Native, policy::SrPolicy};
+
+const MIB: u64 = 1 << 20;
+
+fn connect(path: &DataPath) -> Client {
+    match path {
+        DataPath::Nbd { socket, export } => Client::connect(socket, export, &[]),
+        other => panic!("no socket: {other:?}"),
+    }
+}
+
+async fn ready(place: &Place) -> Native {
+    let storage = place.native();
+    storage.create(&place.config(), 0).await.unwrap();
+    storage.attach(&place.config()).await.unwrap();
+    storage
+}
+
+fn code<T>(outcome: xapi_schema::Result<T>) -> String {
+    outcome.err().map(|e| e.code.to_string()).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_disk_is_frozen_merged_and_found_again() {
+    let place = Place::new();
+    let storage = ready(&place).await;
+    let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
+    let path = storage.open_volume(SR, &disk, true).await.unwrap();
+    let mut guest = connect(&path);
+    guest.write(0, &[1; 4096], 0);
+    let snapshot = storage.snapshot_volume(SR, &disk).await.unwrap().location;
+    guest.write(0, &[2; 4096], 0);
+    guest.write(4 * MIB, &[3; 4096], 0);
+    assert_eq!(storage.read(SR, &snapshot, 0, 4096).await.unwrap(), [1; 4096]);
+    assert_eq!(guest.read(0, 4096), [2; 4096]);
+    // Nobody else gets at it meanwhile.
+    assert_eq!(code(storage.read(SR, &disk, 0, 512).await), "VDI_IN_USE");
+    assert_eq!(code(storage.write(SR, &disk, 0, vec![0; 512]).await), "VDI_IN_USE");
+    assert_eq!(code(storage.destroy_volume(SR, &disk).await), "VDI_IN_USE");
+    assert_eq!(code(storage.resize_volume(SR, &disk, 16 << 20).await), "VDI_IN_USE");
+    assert_eq!(code(storage.detach(SR).await), "VDI_IN_USE");
+    storage.destroy_volume(SR, &snapshot).await.unwrap();
+    assert!(storage.has_garbage(SR).await.unwrap());
+    // The daemon dies; the guest does not notice, and the next daemon finds its disk.
+    drop(storage);
+    let storage = place.native();
+    storage.attach(&place.config()).await.unwrap();
+    assert_eq!(storage.open_volume(SR, &disk, true).await.unwrap(), path);
+    storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
+    assert!(!storage.has_garbage(SR).await.unwrap());
+    assert_eq!(place.files(), [format!("{disk}.vhd")]);
+    assert_eq!(guest.read(0, 4096), [2; 4096]);
+    assert_eq!(guest.read(4 * MIB, 4096), [3; 4096]);
+    guest.write(MIB, &[4; 4096], 0);
+    drop(guest);
+    storage.close_volume(SR, &disk).await.unwrap();
+    assert_eq!(storage.read(SR, &disk, MIB, 4096).await.unwrap(), [4; 4096]);
+    storage.detach(SR).await.unwrap();
+    place.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inner_nodes_are_merged_under_a_running_disk() {
+    let place = Place::new();
+    let storage = ready(&place).await;
+    let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
+    let mut snapshots = Vec::new();
+    for round in 1..=3_u8 {
+        storage.write(SR, &disk, u64::from(round) * MIB, vec![round; 4096]).await.unwrap();
+        snapshots.push(storage.snapshot_volume(SR, &disk).await.unwrap().location);
+    }
+    let path = storage.open_volume(SR, &disk, true).await.unwrap();
+    let mut guest = connect(&path);
+    guest.write(0, &[9; 4096], 0);
+    for gone in &snapshots[..2] {
+        storage.destroy_volume(SR, gone).await.unwrap();
+    }
+    let all = place.files().len();
+    storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
+    assert!(!storage.has_garbage(SR).await.unwrap());
+    assert!(place.files().len() < all, "{:?}", place.files());
+    for round in 1..=3_u8 {
+        assert_eq!(guest.read(u64::from(round) * MIB, 4096), [round; 4096]);
+        let kept = storage.read(SR, &snapshots[2], u64::from(round) * MIB, 4096).await.unwrap();
+        assert_eq!(kept, [round; 4096]);
+    }
+    assert_eq!(guest.read(0, 4096), [9; 4096]);
+    drop(guest);
+    storage.close_volume(SR, &disk).await.unwrap();
+    storage.detach(SR).await.unwrap();
+    place.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_can_be_stopped_and_forbidden() {
+    let place = Place::new();
+    let storage = ready(&place).await;
+    let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
+    storage.write(SR, &disk, 0, vec![1; 4096]).await.unwrap();
+    let snapshot = storage.snapshot_volume(SR, &disk).await.unwrap().location;
+    storage.destroy_volume(SR, &snapshot).await.unwrap();
+    let off = SrPolicy { leaf_coalesce: false, ..SrPolicy::default() };
+    place.policies.set(&disk, off);
+    assert!(!storage.has_garbage(SR).await.unwrap(), "forbidden for the volume");
+    place.policies.set(&disk, SrPolicy::default());
+    place.policies.set(SR, SrPolicy { collect: false, ..SrPolicy::default() });
+    assert!(!storage.has_garbage(SR).await.unwrap(), "forbidden for the SR");
+    place.policies.set(SR, SrPolicy::default());
+    assert!(storage.has_garbage(SR).await.unwrap());
+    let before = place.files();
+    assert_eq!(code(storage.collect_garbage(SR, Box::new(|_| false)).await), "TASK_CANCELLED");
+    assert_eq!(place.files(), before);
+    storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
+    assert_eq!(place.files(), [format!("{disk}.vhd")]);
+    assert_eq!(storage.read(SR, &disk, 0, 4096).await.unwrap(), [1; 4096]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guarded_sr_is_only_written_by_guests() {
+    let place = Place::new();
+    let storage = ready(&place).await;
+    let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
+    let snapshot = storage.snapshot_volume(SR, &disk).await.unwrap().location;
+    storage.detach(SR).await.unwrap();
+    // Something half-done that is its old owner's to finish.
+    let half = "11111111-1111-4111-8111-111111111111.vhd";
+    std::fs::write(place.location.join(half), b"half").unwrap();
+    let note = format!("{{\"op\":\"making\",\"new\":[\"{half}\"]}}");
+    std::fs::write(place.location.join(".xennix-journal-k"), note).unwrap();
+    place.policies.set(SR, SrPolicy { guarded: true, ..SrPolicy::default() });
+    storage.attach(&place.config()).await.unwrap();
+    let before = place.files();
+    for refused in [
+        code(storage.create_volume(SR, new(8 << 20)).await),
+        code(storage.destroy_volume(SR, &snapshot).await),
+        code(storage.snapshot_volume(SR, &disk).await),
+        code(storage.clone_volume(SR, &disk).await),
+        code(storage.resize_volume(SR, &disk, 16 << 20).await),
+        code(storage.revert_volume(SR, &disk, &snapshot).await),
+        code(storage.write(SR, &disk, 0, vec![1; 512]).await),
+        code(storage.copy_volume((SR, &snapshot), (SR, &disk), Box::new(|_| true)).await),
+        code(storage.delete(SR).await),
+    ] {
+        assert_eq!(refused, "OPERATION_NOT_ALLOWED");
+    }
+    assert!(!storage.has_garbage(SR).await.unwrap());
+    storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
+    storage.name_volume(SR, &disk, "n", "d").await.unwrap();
+    assert_eq!(place.files(), before, "nothing was touched");
+    let path = storage.open_volume(SR, &disk, true).await.unwrap();
+    let mut guest = connect(&path);
+    guest.write(0, &[5; 4096], 0);
+    drop(guest);
+    storage.close_volume(SR, &disk).await.unwrap();
+    assert_eq!(storage.read(SR, &disk, 0, 4096).await.unwrap(), [5; 4096]);
+    assert_eq!(place.files(), before);
+    // Lifted, what was half-done is settled by the first change.
+    place.policies.set(SR, SrPolicy::default());
+    storage.destroy_volume(SR, &snapshot).await.unwrap();
+    assert!(!place.files().contains(&half.to_string()), "{:?}", place.files());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_holds_images_is_not_made_anew_and_unknown_types_are_refused() {
+    let place = Place::new();
+    let storage = ready(&place).await;
+    storage.create_volume(SR, new(8 << 20)).await.unwrap();
+    let again = place.native();
+    assert_eq!(code(again.create(&place.config(), 0).await), "SR_BACKEND_FAILURE_42");
+    assert_eq!(place.files().len(), 1);
+    for kind in ["lvmohba", "linstor", "gfs2", "zfs", "largeblock"] {
+        let config = xapi_backend::storage::SrConfig { kind: kind.into(), ..place.config() };
+        assert_eq!(code(again.create(&config, 0).await), "SR_BACKEND_FAILURE_47", "{kind}");
+        assert_eq!(code(again.attach(&config).await), "SR_BACKEND_FAILURE_47", "{kind}");
+    }
+}
+
+/// A file system on a loop device, gone with this value.
+struct Mounted {
+    at: std::path::PathBuf,
+    device: String,
+}
+
+fn run(program: &str, args: &[&str]) -> Result<String, String> {
+    let told = Command::new(program).args(args).output().map_err(|e| format!("{program}: {e}"))?;
+    if !told.status.success() {
+        return Err(format!("{program} {args:?}: {}", String::from_utf8_lossy(&told.stderr)));
+    }
+    Ok(String::from_utf8_lossy(&told.stdout).trim().to_owned())
+}
+
+impl Mounted {
+    fn new(dir: &Path, mib: u64) -> Result<Mounted, String> {
+        let (image, at) = (dir.join("device"), dir.join("mounted"));
+        std::fs::File::create(&image).and_then(|f| f.set_len(mib * MIB)).map_err(|e| e.to_string())?;
+        std::fs::create_dir(&at).map_err(|e| e.to_string())?;
+        let device = run("losetup", &["--find", "--show", &image.to_string_lossy()])?;
+        let mounted = Mounted { at, device };
+        run("mkfs.ext4", &["-q", "-F", &mounted.device])?;
+        run("mount", &[&mounted.device, &mounted.at.to_string_lossy()])?;
+        Ok(mounted)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = run("umount", &[&self.at.to_string_lossy()]);
+        let _ = run("losetup", &["--detach", &self.device]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_device_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mounted = match Mounted::new(dir.path(), 48) {
+        Ok(mounted) => mounted,
+        Err(why) if std::env::var_os("CI").is_none() => return eprintln!("skipped, no loop device: {why}"),
+        Err(why) => panic!("no loop device: {why}"),
+    };
+    let place = Arc::new(Place::at(&mounted.at.join("sr")));
+    let storage = ready(&place).await;
+    let disk = storage.create_volume(SR, new(128 << 20)).await.unwrap().location;
+    storage.write(SR, &disk, 0, vec![7; 1 << 20]).await.unwrap();
+    storage.flush(SR, &disk).await.unwrap();
+    let stat = storage.stat(SR).await.unwrap();
+    assert!(stat.physical_size < 48 << 20 && stat.physical_utilisation > 0, "{stat:?}");
+    let mut full = String::new();
+    for at in 1..120_u64 {
+        full = code(storage.write(SR, &disk, at * MIB, vec![8; 1 << 20]).await);
+        if !full.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(full, "SR_BACKEND_FAILURE_44");
+    // Neither a volume nor a snapshot fits; nothing half-made stays.
+    let _ = storage.flush(SR, &disk).await;
+    let before = place.files();
+    for _ in 0..3 {
+        let made = storage.create_volume(SR, new(2040 << 30)).await;
+        match made {
+            // Its tables are holes as long as there is a little room.
+            Ok(volume) => storage.destroy_volume(SR, &volume.location).await.unwrap(),
+            Err(failure) => assert_eq!(failure.code, "SR_BACKEND_FAILURE_44", "{failure:?}"),
+        }
+    }
+    assert_eq!(place.files(), before);
+    drop(storage);
+    let storage = place.native();
+    storage.attach(&place.config()).await.unwrap();
+    assert_eq!(storage.read(SR, &disk, 0, 1 << 20).await.unwrap(), vec![7; 1 << 20]);
+    storage.delete(SR).await.unwrap();
+    assert!(place.files().is_empty(), "{:?}", place.files());
+}
