@@ -256,6 +256,11 @@ impl Stub {
         let program = dir.join("xl");
         std::fs::write(&program, SCRIPT).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // A child another test is about to start may still hold the file open, and then it cannot be run.
+        let busy = |error: std::io::Error| error.kind() == std::io::ErrorKind::ExecutableFileBusy;
+        while std::process::Command::new(&program).arg("version").status().is_err_and(busy) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         Stub { dir }
     }
 
