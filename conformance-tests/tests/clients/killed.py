@@ -152,6 +152,14 @@ for wait in (False, True):
         d.x.VDI.destroy(copy)
     d.assert_consistent(objects, "a copy")
 assert d.get("/export_raw_vdi", vdi=disk) == data
+# A client that writes an old note back costs nobody a disk or a VM.
+host = d.x.host.get_all()[0]
+config = d.x.host.get_other_config(host)
+notes = {"xennix_unfinished_vdi:" + d.x.VDI.get_uuid(disk): d.x.SR.get_uuid(d.sr),
+         "xennix_unfinished_vm:" + d.x.VM.get_uuid(guest): "import"}
+d.x.host.set_other_config(host, {**config, **notes})
+restarted("old notes")
+assert d.get("/export_raw_vdi", vdi=disk) == data
 # What was answered stays.
 vm = result(d.put("/import", archive, sr_id=d.sr))
 d.kill()

@@ -1,6 +1,7 @@
 //! What long work has made but not finished: disks that are being filled, VMs that are coming in. Each is noted
 //! durably before it is made and struck off when it is whole, so that the next start can remove what a killed process
-//! left behind. The notes lie in the host's `other_config`; one that is lost costs space, never a disk.
+//! left behind. The notes lie in the host's `other_config`, where clients may lose one or write an old one back. So a
+//! note alone never costs anybody a disk: what is removed also bears a mark that only this module sets, or is empty.
 
 use xapi_schema::{
     ClassId, Ref, Result, Value,
@@ -16,6 +17,8 @@ use crate::{
 /// Beginnings of the keys; the object's uuid follows. A disk's value is the uuid of its SR.
 const DISK: &str = "xennix_unfinished_vdi:";
 const GUEST: &str = "xennix_unfinished_vm:";
+/// The mark of a VM, in a field that is otherwise empty. That of a disk is its `storage_lock`.
+const MARK: &str = "unfinished";
 
 fn strike(tx: &mut Tx, home: &Ref<Host>, keys: &[String]) -> Result<()> {
     tx.update(home, host::other_config, |config| keys.iter().for_each(|key| config.remove(key.as_str())))
@@ -76,6 +79,7 @@ pub fn note_guests<'a>(
 ) -> Result<()> {
     for guest in guests {
         let key = format!("{GUEST}{}", tx.get(guest, vm::uuid)?);
+        tx.set(guest, vm::transportable_snapshot_id, MARK.to_string())?;
         tx.update(home, host::other_config, |config| config.set(key, "import".into()))?;
     }
     Ok(())
@@ -88,9 +92,11 @@ pub fn note_guests<'a>(
 pub fn settle(tx: &mut Tx, home: &Ref<Host>, disks: &[Ref<Vdi>], guests: &[Ref<Vm>]) -> Result<()> {
     let mut keys = Vec::new();
     for disk in disks {
+        tx.set(disk, vdi::storage_lock, false)?;
         keys.push(format!("{DISK}{}", tx.get(disk, vdi::uuid)?));
     }
     for guest in guests {
+        tx.set(guest, vm::transportable_snapshot_id, String::new())?;
         keys.push(format!("{GUEST}{}", tx.get(guest, vm::uuid)?));
     }
     strike(tx, home, &keys)
@@ -116,7 +122,9 @@ async fn remove_guest(cx: &Cx, key: &str) -> Result<()> {
     let (home, key) = (cx.host().clone(), key.to_string());
     cx.commit(move |tx| {
         let found = tx.by_uuid(ClassId::Vm, &key[GUEST.len()..]).map(|row| Ref::new(row.reference.clone()));
-        if let Some(this) = found {
+        if let Some(this) = found
+            && tx.get(&this, vm::transportable_snapshot_id)? == MARK
+        {
             tracing::warn!(uuid = &key[GUEST.len()..], "a VM whose import was interrupted is removed");
             machine::remove(tx, &this)?;
         }
@@ -129,15 +137,25 @@ async fn remove_disk(cx: &Cx, key: &str, home: &str) -> Result<()> {
     let uuid = &key[DISK.len()..];
     let row = cx.snapshot().by_uuid(ClassId::Vdi, uuid).map(|row| Ref::new(row.reference.clone()));
     match row {
-        Some(this) => disk::destroy(cx, &this).await?,
-        None => {
-            let storage = &cx.xapi.backends.storage;
-            for volume in storage.scan(home).await?.into_iter().filter(|volume| volume.uuid == uuid) {
-                storage.destroy_volume(home, &volume.location).await?;
-            }
+        Some(this) if cx.snapshot().get(&this, vdi::storage_lock)? => {
+            disk::destroy(cx, &this).await?;
+            tracing::warn!(uuid, "a disk that was never finished is removed");
         }
+        Some(_) => {}
+        None => remove_volume(cx, home, uuid).await?,
     }
-    tracing::warn!(uuid, "a disk that was never finished is removed");
     let (this, key) = (cx.host().clone(), key.to_string());
     cx.commit(move |tx| strike(tx, &this, &[key])).await
+}
+
+/// Removes a volume that never got its row. One that holds anything had a row, so it is not what was noted.
+async fn remove_volume(cx: &Cx, home: &str, uuid: &str) -> Result<()> {
+    let storage = &cx.xapi.backends.storage;
+    for volume in storage.scan(home).await?.into_iter().filter(|volume| volume.uuid == uuid) {
+        if storage.extents(home, &volume.location).await?.is_empty() {
+            storage.destroy_volume(home, &volume.location).await?;
+            tracing::warn!(uuid, "a volume that never became a disk is removed");
+        }
+    }
+    Ok(())
 }

@@ -40,7 +40,7 @@ pub async fn create_disk(cx: &Cx, members: &Value) -> Result<Ref<Vdi>> {
     create_disk_as(cx, members, None).await
 }
 
-/// As [`create_disk`], with a uuid chosen beforehand.
+/// As [`create_disk`]; with a uuid chosen beforehand the disk counts as unfinished.
 ///
 /// # Errors
 /// As [`create_disk`].
@@ -61,6 +61,7 @@ async fn create_in(cx: &Cx, home: &Ref<Sr>, members: &Value, chosen: Option<Stri
         Some(Value::Int(size)) => *size,
         _ => 0,
     };
+    let unfinished = chosen.is_some();
     let new = NewVolume {
         uuid: chosen
             .or_else(|| (kind == "user" && name == "Pool Metadata Backup").then(|| backup_uuid(&uuid))),
@@ -75,6 +76,7 @@ async fn create_in(cx: &Cx, home: &Ref<Sr>, members: &Value, chosen: Option<Stri
     let written = cx
         .commit(move |tx| {
             let disk = row::fresh(tx, &target, &made, &members)?;
+            tx.set(&disk, vdi::storage_lock, unfinished)?;
             settle(tx, &target)?;
             Ok(disk)
         })
