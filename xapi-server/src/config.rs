@@ -45,6 +45,10 @@ pub struct Flags {
     /// File holding the root password to set
     #[arg(long, value_name = "FILE")]
     root_password_file: Option<PathBuf>,
+    /// Print the hash of a password read from standard input, for `users.json`, and end
+    #[arg(long)]
+    #[serde(skip)]
+    pub hash_password: bool,
     /// Seed of a new state directory: identity, hardware, templates
     #[arg(long, value_name = "FILE")]
     first_boot: Option<PathBuf>,

@@ -33,11 +33,23 @@ use crate::{config::Config, passwords::PasswordFile, service::Api};
 const AUDIT_LOG: &str = "audit.log";
 
 fn main() -> Result<()> {
-    let config = Config::resolve(config::Flags::parse())?;
+    let flags = config::Flags::parse();
+    if flags.hash_password {
+        return print_hash();
+    }
+    let config = Config::resolve(flags)?;
     state::make(&config.state_dir)?;
     log(&config)?;
     let again = tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config))?;
     if again { agent::replace() } else { Ok(()) }
+}
+
+/// For users of the `file` directory, whose hashes an administrator writes down.
+fn print_hash() -> Result<()> {
+    let mut password = String::new();
+    std::io::stdin().read_line(&mut password)?;
+    println!("{}", hash::hash(password.trim_end_matches(['\r', '\n']))?);
+    Ok(())
 }
 
 /// What happens goes to standard error; what was asked goes to the audit log.
