@@ -1,6 +1,6 @@
 """The daemon is killed while disks and VMs move; the next one has everything that was finished and nothing else."""
 
-import http.client, os, random, signal, socket, struct, subprocess, sys, tempfile, time, urllib.parse, urllib.request
+import atexit, http.client, os, random, signal, socket, struct, subprocess, sys, tempfile, time, urllib.parse, urllib.request
 
 import XenAPI
 
@@ -17,6 +17,7 @@ class Daemon:
             [XAPI, "--state-dir", f"{WHERE}/state", "--http", "127.0.0.1:0", "--https", "none", "--nbd", "none",
              "--backend", "sim", "--root-password-file", f"{WHERE}/password"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        atexit.register(self.process.kill)
         for line in self.process.stdout:
             if line.strip().startswith("http "):
                 self.url = line.split()[1]
