@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use xapi_backend::Storage;
+use xapi_datapath::watch::{settle_directory, watch};
 use xapi_schema::{
     ClassId, Map,
     classes::{sr, vdi},
@@ -47,7 +48,10 @@ pub fn native(config: &Config, store: &Store) -> Result<Arc<dyn Storage>> {
     let disks = xapi_datapath::Settings::new(config.state_dir.join("disks"));
     let paths = xapi_datapath::DataPaths::start(disks).context("the open disks could not be read")?;
     tracing::info!("disks: {}", paths.describe());
+    let paths = Arc::new(paths);
+    // For as long as the daemon runs: a disk server that dies is started again.
+    std::mem::forget(watch(&paths, settle_directory()).context("disk servers can't be watched")?);
     let policies = Arc::new(Records(store.clone()));
     let settings = xapi_storage::Settings::default();
-    Ok(Arc::new(Native::new(Arc::new(System), policies, Arc::new(paths), settings)))
+    Ok(Arc::new(Native::new(Arc::new(System), policies, paths, settings)))
 }

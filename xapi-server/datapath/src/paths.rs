@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernel_nbd;
 use crate::record::{Phase, Record, Spec, plain_id};
 use crate::server::{EXPORT, Server};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -73,6 +73,8 @@ pub struct DataPaths {
     facts: Facts,
     kind: Result<Kind, String>,
     disks: Mutex<BTreeMap<String, Slot>>,
+    /// Disks that a predecessor left paused.
+    waiting: Mutex<BTreeSet<String>>,
     /// Held from choosing a device's number until it is written down.
     numbers: Mutex<()>,
 }
@@ -91,20 +93,31 @@ impl DataPaths {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.run)?;
         let facts = Facts::look(&settings.program, Path::new("/sys"), Path::new("/dev")).only(&KNOWN);
         let kind = facts.choose(settings.kind);
-        let mut disks = BTreeMap::new();
+        let (mut disks, mut waiting) = (BTreeMap::new(), BTreeSet::new());
         for entry in std::fs::read_dir(&settings.run)? {
             let dir = entry?.path();
             let Some(id) = dir.file_name().and_then(|n| n.to_str()).filter(|_| dir.is_dir()) else {
                 continue;
             };
-            if dir.join("record").exists() {
-                disks.insert(id.to_owned(), Arc::new(Mutex::new(Some(Record::load(&dir)?))));
+            let record = dir.join("record").exists().then(|| Record::load(&dir)).transpose()?;
+            if let Some(record) = record.filter(|r| !r.is_past()) {
+                if record.phase == Phase::Paused {
+                    waiting.insert(id.to_owned());
+                }
+                disks.insert(id.to_owned(), Arc::new(Mutex::new(Some(record))));
             } else {
-                // The record is the first thing made and the last thing removed.
+                // The record is the first thing made and the last thing removed; one of another boot tells of nothing.
                 std::fs::remove_dir_all(&dir)?;
             }
         }
-        Ok(DataPaths { settings, facts, kind, disks: Mutex::new(disks), numbers: Mutex::default() })
+        Ok(DataPaths {
+            settings,
+            facts,
+            kind,
+            disks: Mutex::new(disks),
+            numbers: Mutex::default(),
+            waiting: Mutex::new(waiting),
+        })
     }
 
     /// The ways this host has and the one that is taken, for the log of a start.
@@ -341,6 +354,10 @@ impl DataPaths {
     /// all the same, and [`resume`](DataPaths::resume) undoes that.
     pub fn pause(&self, id: &str) -> Result<()> {
         self.served(id, |record, server| {
+            if record.phase == Phase::Paused && lock(&self.waiting).remove(id) {
+                // A predecessor's pause is taken over.
+                return Ok(());
+            }
             if record.phase != Phase::Open {
                 return Err(Error::Refused(format!("the disk {id} is not running")));
             }

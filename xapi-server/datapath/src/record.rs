@@ -74,6 +74,9 @@ pub enum Phase {
 pub struct Record {
     /// Layout of this file.
     version: u32,
+    /// The boot of the system in which it was opened.
+    #[serde(default)]
+    boot: String,
     /// What was opened. The image is the one named last.
     pub spec: Spec,
     /// May it be written?
@@ -100,6 +103,7 @@ impl Record {
         let phase = Phase::Opening;
         Record {
             version: VERSION,
+            boot: boot(),
             spec,
             writable,
             kind,
@@ -123,6 +127,11 @@ impl Record {
         Ok(record)
     }
 
+    /// Was it opened before the system was started anew? Then nothing of it is left but this record.
+    pub(crate) fn is_past(&self) -> bool {
+        self.boot != boot()
+    }
+
     /// Writes it, whole or not at all.
     pub(crate) fn save(&self, dir: &Path) -> Result<()> {
         let new = dir.join("record.new");
@@ -130,6 +139,12 @@ impl Record {
         std::fs::write(&new, text + "\n")?;
         Ok(std::fs::rename(new, dir.join("record"))?)
     }
+}
+
+/// What tells this boot of the system from others; nothing where the system does not say.
+fn boot() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
 }
 
 /// Refuses names that are no directory of their own below the runtime directory.
@@ -153,6 +168,9 @@ mod tests {
         let record = Record::new(spec, true, Some(Kind::Nbd));
         record.save(dir.path()).expect("save");
         assert_eq!(Record::load(dir.path()).expect("load"), record);
+        assert!(!record.is_past());
+        let old = Record { boot: "another".into(), ..record.clone() };
+        assert!(old.is_past());
         std::fs::write(dir.path().join("record"), "{}").expect("write");
         assert!(Record::load(dir.path()).is_err());
         assert!(Spec::new("a", "/sr/plain").is_err());

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use xennix_disk::vhd::journal::recover_leaf;
+use xennix_disk::volumes::Directory;
 
 /// Asked before a server is started again: settles what the dead one may have left half-done among the images and
 /// answers the image's present name where that changed. An error puts the start off.
@@ -103,6 +105,18 @@ fn look(paths: &DataPaths, before: &BeforeRestart, trouble: &mut HashMap<String,
         }
     }
     alive
+}
+
+/// For images in directories: a merge that the dead server was ending is finished.
+pub fn settle_directory() -> BeforeRestart {
+    Box::new(|record| {
+        let settle = || {
+            let (directory, leaf) = Directory::of(&record.spec.image)?;
+            recover_leaf(&directory, &leaf)
+        };
+        let name = settle().map_err(|e| e.to_string())?;
+        Ok(name.map(|name| record.spec.image.with_file_name(name)))
+    })
 }
 
 /// For images nobody else changes: nothing to settle, the name stays.

@@ -276,6 +276,9 @@ fn a_daemon_that_starts_again_finds_its_disks() {
     assert_eq!(second.list().len(), 3);
     let phase = |id| second.status(id).expect("status").expect("open").record.phase;
     assert_eq!((phase("a"), phase("p")), (Phase::Open, Phase::Paused));
+    // The pause of the one before is taken over once, not nested.
+    second.pause("p").expect("taken over");
+    assert!(second.pause("p").is_err());
     let failed = second.recover(&|_| Ok(None));
     assert!(failed.is_empty(), "{failed:?}");
     assert_eq!((phase("p"), place.pid("a")), (Phase::Open, pid));
@@ -288,4 +291,19 @@ fn a_daemon_that_starts_again_finds_its_disks() {
     }
     assert!(place.leftovers().is_empty());
     assert_eq!(place.check(), "clean\n");
+}
+
+#[test]
+fn what_was_open_before_a_reboot_is_not_open() {
+    let place = Place::new();
+    let paths = place.paths();
+    paths.open(&new_vhd(&place, "a.vhd"), true).expect("open");
+    place.kill(place.pid("a"));
+    let record = place.run().join("a/record");
+    let text = std::fs::read_to_string(&record).expect("record");
+    let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    json["boot"] = "another".into();
+    std::fs::write(&record, json.to_string()).expect("write");
+    let again = place.paths();
+    assert!(again.list().is_empty() && place.leftovers().is_empty());
 }

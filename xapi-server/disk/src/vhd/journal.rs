@@ -98,6 +98,26 @@ pub fn recover(volumes: &dyn Volumes) -> Result<Vec<Note>> {
     Ok(notes.into_iter().map(|(_, n)| n).collect())
 }
 
+/// Finishes what a dead server of the leaf `leaf` had begun: the exchange of leaf and parent at the end of a merge. The
+/// name the disk has now, where there was one. Notes of others are left alone.
+///
+/// # Errors
+/// As [`recover`].
+pub fn recover_leaf(volumes: &dyn Volumes, leaf: &str) -> Result<Option<String>> {
+    let mut now = None;
+    for (key, text) in volumes.notes()? {
+        let Ok(note) = serde_json::from_str::<Note>(&text) else { continue };
+        if let Note::Swapping { leaf: of, name, .. } = &note
+            && of == leaf
+        {
+            perform(volumes, &note)?;
+            volumes.drop_note(&key)?;
+            now = Some(name.clone());
+        }
+    }
+    Ok(now)
+}
+
 /// Brings the operation of a note to its end.
 pub(super) fn perform(volumes: &dyn Volumes, note: &Note) -> Result<()> {
     match note {
