@@ -65,6 +65,9 @@ impl Writer {
             check_table(&image)?;
         }
         let end = image.data_end()?;
+        if end > u64::MAX / 2 {
+            return Err(Error::format("header", "the table lies behind any file's end"));
+        }
         let footer_due = image.footer_place() != FooterPlace::Tail;
         Ok(Writer {
             image,
