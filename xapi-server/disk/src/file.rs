@@ -179,12 +179,14 @@ impl BlockFile for OsFile {
 
     fn claim(&self) -> io::Result<bool> {
         use std::fs::TryLockError;
-        // Device managers claim a device for a moment when they look at it: patience tells them apart.
-        for _ in 0..if self.device { 20 } else { 1 } {
+        // Device managers claim a device for a moment when they look at it, and a process that is being started holds
+        // what its parent had open until it runs its own program: patience tells them apart.
+        let tries = if self.device { 100 } else { 10 };
+        for n in 0..tries {
             match self.file.try_lock() {
                 Ok(()) => return Ok(true),
-                Err(TryLockError::WouldBlock) if self.device => {
-                    std::thread::sleep(std::time::Duration::from_millis(100));
+                Err(TryLockError::WouldBlock) if n + 1 < tries => {
+                    std::thread::sleep(std::time::Duration::from_millis(20));
                 }
                 Err(TryLockError::WouldBlock) => return Ok(false),
                 // A file system without locks can't tell.
