@@ -27,6 +27,8 @@ pub struct Options {
     pub tls: bool,
     /// Whether to serve disks over NBD.
     pub nbd: bool,
+    /// A state directory that is there already, instead of a fresh one.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl Options {
@@ -53,8 +55,11 @@ impl Server {
     /// What the daemon wrote before it ended, or what kept it from starting.
     pub fn start(options: &Options) -> Result<Server, String> {
         let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
-        let state = dir.path().join("state");
-        std::fs::create_dir(&state).map_err(|e| e.to_string())?;
+        let state = match &options.state_dir {
+            Some(state) => state.clone(),
+            None => dir.path().join("state"),
+        };
+        std::fs::create_dir_all(&state).map_err(|e| e.to_string())?;
         std::fs::write(dir.path().join("password"), ROOT_PASSWORD).map_err(|e| e.to_string())?;
         for (name, content) in &options.files {
             std::fs::write(state.join(name), content).map_err(|e| format!("{name}: {e}"))?;
@@ -234,6 +239,20 @@ pub fn xe() -> Result<PathBuf, String> {
         .get_or_init(|| match std::env::var_os("XENNIX_XE") {
             Some(path) => Ok(path.into()),
             None => build("xe-cli", "xe"),
+        })
+        .clone()
+}
+
+/// The program that carries pools over: `XENNIX_INFECT`, or the one of this build.
+///
+/// # Errors
+/// What the build complained about.
+pub fn infect() -> Result<PathBuf, String> {
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| match std::env::var_os("XENNIX_INFECT") {
+            Some(path) => Ok(path.into()),
+            None => build("infect", "infect"),
         })
         .clone()
 }

@@ -1,9 +1,32 @@
 //! What first boot starts from: a seed file, or this machine. Identity is made once and kept.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
+use serde::Deserialize;
 use xapi_ops::first_boot::{Identity, Pairs, Seed};
 
 use crate::{config::Config, machine, state};
+
+/// Says who this host is in a state that was carried over from another toolstack.
+const ADOPTED: &str = "adopted.toml";
+
+/// What [`ADOPTED`] holds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Adopted {
+    identity: Who,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Who {
+    host_uuid: String,
+    control_domain_uuid: String,
+    hostname: String,
+    address: String,
+    management_interface: String,
+}
 
 /// The seed of this state directory.
 ///
@@ -17,21 +40,45 @@ pub fn load(config: &Config) -> Result<Seed> {
     };
     // A seed is for a new state directory; later starts keep the one they began with.
     let text = if kept.exists() { Some(std::fs::read_to_string(&kept)?) } else { given };
-    match text {
+    let adopted = adopted(&config.state_dir.join(ADOPTED))?;
+    let mut seed = match text {
         Some(text) => {
             let seed: Seed = toml::from_str(&text).context("the first-boot file")?;
             if !kept.exists() {
                 state::write_private(&kept, &text)?;
             }
-            Ok(seed)
+            seed
         }
-        None => from_machine(config),
+        None => from_machine(config, adopted.is_some())?,
+    };
+    if let Some(who) = adopted {
+        let api_version = seed.identity.api_version;
+        let Who { host_uuid, control_domain_uuid, hostname, address, management_interface } = who;
+        seed.identity =
+            Identity { host_uuid, control_domain_uuid, hostname, address, management_interface, api_version };
+        // The pool has what it had: nothing of a fresh host is made in it.
+        (seed.templates, seed.storage_repositories, seed.scan_networks) = ("none".into(), false, false);
+    }
+    Ok(seed)
+}
+
+fn adopted(path: &Path) -> Result<Option<Who>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let adopted: Adopted = toml::from_str(&text).with_context(|| path.display().to_string())?;
+            Ok(Some(adopted.identity))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| path.display().to_string()),
     }
 }
 
-fn from_machine(config: &Config) -> Result<Seed> {
-    let uuid =
-        |name: &str| state::secret(&config.state_dir.join(name), || Ok(uuid::Uuid::new_v4().to_string()));
+fn from_machine(config: &Config, adopted: bool) -> Result<Seed> {
+    let uuid = |name: &str| match adopted {
+        // Told by the state; none is made up.
+        true => Ok(String::new()),
+        false => state::secret(&config.state_dir.join(name), || Ok(uuid::Uuid::new_v4().to_string())),
+    };
     let hostname = machine::hostname();
     let (hardware, xen) = if config.backend == "xl" {
         let (hardware, info) = machine::xen_host()?;

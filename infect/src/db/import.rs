@@ -26,8 +26,6 @@ use super::{
 };
 use crate::{At, Error, Result, progress::Progress};
 
-/// API version the server reports; what the identity file says.
-const API_VERSION: (i64, i64) = (2, 21);
 /// Objects that become durable together.
 const BATCH: usize = 1_000;
 /// Findings of a kind that are remembered; more of one kind are a number.
@@ -422,7 +420,7 @@ fn fill(
         misfits,
         dangling,
     };
-    work.remember(&imported, home, API_VERSION)?;
+    work.remember(&imported, home)?;
     if let Some(secret) = &request.pool_secret {
         work.write(POOL_SECRET, secret)?;
     }

@@ -102,7 +102,6 @@ struct Identity<'a> {
     hostname: &'a str,
     address: &'a str,
     management_interface: &'a str,
-    api_version: (i64, i64),
 }
 
 /// A state directory in use by this process.
@@ -192,7 +191,7 @@ impl Dir {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn remember(&self, imported: &Imported, home: &Home, api_version: (i64, i64)) -> Result<()> {
+    pub fn remember(&self, imported: &Imported, home: &Home) -> Result<()> {
         let text = serde_json::to_string(imported).map_err(|e| Error::Output(e.into()))?;
         self.write(IMPORTED, &text)?;
         let adopted = Adopted {
@@ -202,7 +201,6 @@ impl Dir {
                 hostname: &home.hostname,
                 address: &home.address,
                 management_interface: &home.bridge,
-                api_version,
             },
         };
         let text = toml::to_string(&adopted).map_err(|e| Error::Output(io::Error::other(e)))?;

@@ -125,7 +125,9 @@ async fn attach(cx: &Cx, this: &Ref<Pbd>, home: &Ref<Sr>) -> Result<()> {
     })
     .await?;
     // The SR is attached whatever becomes of the first look into it.
-    if let Err(failure) = super::sr::synchronise(cx, home).await {
+    if !super::sr::is_guarded(&*cx.snapshot(), home)?
+        && let Err(failure) = super::sr::synchronise(cx, home).await
+    {
         tracing::warn!(%failure, sr = %home, "the first scan after attaching failed");
     }
     Ok(())

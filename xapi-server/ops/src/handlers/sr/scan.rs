@@ -19,11 +19,27 @@ async fn scan(cx: Cx, this: Ref<Sr>) -> Result<()> {
     guard::within(&cx, &this, Op::Scan, synchronise(&cx, &this)).await
 }
 
+/// Key in `other_config` of an SR that was carried over and not taken over for good yet.
+const GUARD: &str = "xennix:guarded";
+
+/// Whether rows of an SR must stay as they were carried over: a disk that is not found may only be out of
+/// reach for now, and its row is all that is known of it.
+///
+/// # Errors
+/// HANDLE_INVALID.
+pub fn is_guarded(read: &impl Read, this: &Ref<Sr>) -> Result<bool> {
+    Ok(read.get(this, sr::other_config)?.get(GUARD).is_some_and(|value| value != "false"))
+}
+
 /// Makes the rows of an SR agree with what the driver finds.
 ///
 /// # Errors
-/// SR_HAS_NO_PBDS [sr], and those of the driver.
+/// SR_HAS_NO_PBDS [sr], OPERATION_NOT_ALLOWED for a guarded SR, and those of the driver.
 pub async fn synchronise(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
+    if is_guarded(&*cx.snapshot(), this)? {
+        let why = format!("the SR is guarded until its conversion is final (other_config:{GUARD})");
+        return Err(xapi_schema::errors::OPERATION_NOT_ALLOWED.with([why]));
+    }
     let uuid = super::usable(cx, this)?;
     let found = cx.xapi.backends.storage.scan(&uuid).await?;
     let stat = cx.xapi.backends.storage.stat(&uuid).await?;
