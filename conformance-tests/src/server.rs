@@ -125,7 +125,7 @@ fn spawn(dir: &Path, options: &Options) -> Result<Started, String> {
     let mut command = Command::new(&binary);
     command
         .arg("--state-dir")
-        .arg(dir.join("state"))
+        .arg(options.state_dir.clone().unwrap_or_else(|| dir.join("state")))
         .args(["--http", "127.0.0.1:0"])
         .args(["--https", if options.tls { "127.0.0.1:0" } else { "none" }])
         .args(["--backend", "sim"])

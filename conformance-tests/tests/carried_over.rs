@@ -16,14 +16,65 @@ use conformance_tests::{
 };
 use serde_json::{Value, json};
 
-/// Columns the model keeps to itself: there is no getter.
-const INTERNAL: &[&str] = &["PIF.device_name", "VBD.reserved", "VIF.reserved", "VIF.reserved_pci"];
+/// Columns the model keeps to itself: there is no getter. `infect verify` looks at them on the disk. The getter of
+/// `VTPM.contents` is not built yet.
+const INTERNAL: &[&str] = &[
+    "PCI.attached_VMs",
+    "PCI.functions",
+    "PCI.physical_function",
+    "PCI.scheduled_to_be_attached_to",
+    "PCI.virtual_functions",
+    "PGPU.size",
+    "PIF.device_name",
+    "SM.host_pending_features",
+    "SR.default_vdi_visibility",
+    "VBD.reserved",
+    "VGPU_type.compatible_types_on_pgpu",
+    "VGPU_type.internal_config",
+    "VGPU_type.size",
+    "VIF.reserved",
+    "VIF.reserved_pci",
+    "VM.recommended_guidances",
+    "VTPM.contents",
+    "console.port",
+    "host.boot_free_mem",
+    "host.recommended_guidances",
+    "host_crashdump.filename",
+    "host_patch.filename",
+    "pool.wlb_password",
+    "pool_patch.filename",
+    "task.externalpid",
+    "task.forwarded",
+    "task.forwarded_to",
+    "task.session",
+    "task.stunnelpid",
+];
 
 /// Fields the model does not keep: they begin empty and the server works them out.
-const NOT_KEPT: &[&str] = &["allowed_operations", "current_operations"];
+const NOT_KEPT: &[&str] = &[
+    "allowed_operations",
+    "current_operations",
+    "PIF_metrics.io_read_kbs",
+    "PIF_metrics.io_write_kbs",
+    "VM_metrics.VCPUs_CPU",
+    "VM_metrics.VCPUs_flags",
+    "VM_metrics.VCPUs_params",
+    "VM_metrics.VCPUs_utilisation",
+    "VM_metrics.hvm",
+    "VM_metrics.last_updated",
+    "VM_metrics.memory_actual",
+    "VM_metrics.nested_virt",
+    "VM_metrics.nomigrate",
+    "VM_metrics.other_config",
+    "VM_metrics.state",
+    "host_cpu.utilisation",
+];
 
-/// Classes whose records the API gives nobody, or whose rows are no objects afterwards.
-const NOT_LISTED: &[&str] = &[];
+/// Sets that follow from what the table names at their other end.
+const FOLLOWS: &[&str] = &["VM.consoles", "host.host_CPUs", "host.resident_VMs"];
+
+/// Classes whose objects can't be listed, only asked for one by one.
+const NOT_LISTED: &[&str] = &["user"];
 
 fn unpacked(name: &str, dir: &Path) -> (PathBuf, BTreeMap<String, BTreeMap<String, Row>>) {
     let packed =
@@ -62,10 +113,16 @@ fn records(client: &mut Client, class: &str) -> BTreeMap<String, Value> {
 fn compare(name: &str, old: &BTreeMap<String, BTreeMap<String, Row>>, client: &mut Client) -> usize {
     let named = table();
     let (mut equal, mut wrong) = (0, Vec::new());
-    for (class, rows) in
-        old.iter().filter(|(class, rows)| !rows.is_empty() && !NOT_LISTED.contains(&class.as_str()))
-    {
-        let served = records(client, class);
+    for (class, rows) in old.iter().filter(|(_, rows)| !rows.is_empty()) {
+        let served = if NOT_LISTED.contains(&class.as_str()) {
+            let one = |reference: &String| {
+                let answer = client.call(&format!("{class}.get_record"), &[json!(reference)]).unwrap();
+                answer.ok().map(|record| (reference.clone(), record))
+            };
+            rows.keys().filter_map(one).collect()
+        } else {
+            records(client, class)
+        };
         for (reference, row) in rows {
             let Some(record) = served.get(reference) else {
                 let meant = class == "host_cpu" || class == "console" && !of_control_domain(old, row);
@@ -77,9 +134,14 @@ fn compare(name: &str, old: &BTreeMap<String, BTreeMap<String, Row>>, client: &m
             for (column, text) in row.iter().filter(|(column, _)| !column.starts_with('_')) {
                 let field = column.replace("__", "_");
                 let full = format!("{class}.{field}");
-                let Some(said) = record.get(&field) else {
+                // Some fields are no part of the record but have a getter.
+                let got = match record.get(&field) {
+                    Some(said) => Ok(said.clone()),
+                    None => client.call(&format!("{class}.get_{field}"), &[json!(reference)]).unwrap(),
+                };
+                let Ok(said) = &got else {
                     if !INTERNAL.contains(&full.as_str()) {
-                        wrong.push(format!("{full} is not served"));
+                        wrong.push(format!("{full} is not served: {got:?}"));
                     }
                     continue;
                 };
@@ -88,7 +150,8 @@ fn compare(name: &str, old: &BTreeMap<String, BTreeMap<String, Row>>, client: &m
                 });
                 match says(text, said, as_set) {
                     Ok(true) => equal += 1,
-                    _ if NOT_KEPT.contains(&field.as_str()) || named.contains(&full) => {}
+                    _ if NOT_KEPT.contains(&field.as_str()) || NOT_KEPT.contains(&full.as_str()) => {}
+                    _ if named.contains(&full) || FOLLOWS.contains(&full.as_str()) => {}
                     _ => wrong.push(format!("{full} of {reference}: was {text}, is {said}")),
                 }
             }

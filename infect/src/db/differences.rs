@@ -151,6 +151,7 @@ pub const FIELDS: &[Difference] = &[
 pub const ROWS: &[RowRule] = &[
     RowRule { class: "console", by: By::Import, rule: "a guest's are kept aside, not carried over", reason: "they end with the guest's domain" },
     RowRule { class: "host_cpu", by: By::Server, rule: "made anew", reason: MACHINE },
+    RowRule { class: "console", by: By::Server, rule: "a control domain's are made where it lacks one", reason: "it has a text and a graphical one" },
     RowRule { class: "SM", by: By::Server, rule: "made where a driver has none", reason: "the server tells what types of SR it serves" },
     RowRule { class: "user", by: By::Server, rule: "root's is made where there is none", reason: "the file need not have it" },
     RowRule { class: "network", by: By::Server, rule: "the internal one (bridge xenapi) is made where there is none", reason: "guests' agents expect it" },
