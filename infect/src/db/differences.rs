@@ -140,6 +140,12 @@ pub const FIELDS: &[Difference] = &[
     server("pool", "cpu_info", Effect::Rewritten, MACHINE),
     server("pool", "restrictions", Effect::Rewritten, OURS),
     server("PBD", "currently_attached", Effect::Rewritten, "of this host: its SRs are attached when its server starts"),
+    server("PIF", "currently_attached", Effect::Rewritten, "of this host: its interfaces are brought up when its server starts"),
+    server("PIF", "IP", Effect::Rewritten, "of this host: what the network tells where addresses are not static"),
+    server("PIF", "netmask", Effect::Rewritten, "of this host: what the network tells where addresses are not static"),
+    server("PIF", "gateway", Effect::Rewritten, "of this host: what the network tells where addresses are not static"),
+    server("PIF", "IPv6", Effect::Rewritten, "of this host: what the network tells where addresses are not static"),
+    server("PIF", "ipv6_gateway", Effect::Rewritten, "of this host: what the network tells where addresses are not static"),
     server("PIF_metrics", "carrier", Effect::Rewritten, MACHINE),
     server("PIF_metrics", "speed", Effect::Rewritten, MACHINE),
     server("PIF_metrics", "duplex", Effect::Rewritten, MACHINE),
@@ -215,7 +221,7 @@ impl Difference {
             "console" => row.get("VM").is_some_and(|vm| world.control_domains.contains(vm)),
             "host" => home == Some(&row.reference),
             "host_metrics" => world.home_metrics.as_ref() == Some(&row.reference),
-            "PBD" => row.get("host") == home,
+            "PBD" | "PIF" => row.get("host") == home,
             _ => true,
         }
     }
