@@ -1,14 +1,23 @@
 //! `infect import`: a pool database becomes a state directory.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{Console, Status};
 use crate::{
     At, Error, Result,
-    db::import::{Request, inventory, run as import},
+    db::{
+        import::{Request, inventory, run as import},
+        verify::run as verify,
+    },
     generate::handoff,
-    host, keep,
+    keep,
 };
+
+/// Left in a hand-off directory that was taken over.
+const DONE: &str = "done";
 
 /// Arguments of `infect import`.
 #[derive(Debug, clap::Args)]
@@ -16,9 +25,8 @@ pub struct Args {
     /// The pool database (`state.db`), compressed or not.
     #[arg(long, value_name = "FILE", required_unless_present = "handoff")]
     db: Option<PathBuf>,
-    /// The hand-off directory of `infect generate`: database, inventory and secret are taken from it, and it is marked
-    /// as done.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["db", "inventory", "pool_token"])]
+    /// The hand-off directory `infect generate` wrote, instead: its sums are proved first, and `done` is left in it.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["db", "inventory", "pool_token", "generation"])]
     handoff: Option<PathBuf>,
     /// The state directory to make; it must be empty or not there.
     #[arg(long, value_name = "DIR")]
@@ -38,20 +46,51 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status> {
-    let (mut db, mut inventory_file, mut token) =
-        (args.db.clone(), args.inventory.clone(), args.pool_token.clone());
     if let Some(directory) = &args.handoff {
-        // Nothing is taken from a directory of which a byte is missing or changed.
-        let list = handoff::open(directory)?;
-        db = Some(directory.join(&list.database.path));
-        let file = |path: &str| {
-            let found = list.files.iter().find(|item| item.from == path);
-            found.map(|item| directory.join(&item.path))
-        };
-        inventory_file = file(host::inventory::PATH);
-        token = file(host::role::PTOKEN);
+        return take_over(args, directory, console);
     }
-    let (identity, bridge) = match &inventory_file {
+    let Some(db) = &args.db else {
+        return Err(Error::malformed(&args.state_dir, At::File, "--db or --handoff", "neither"));
+    };
+    carry(args, db, args.inventory.as_ref(), args.pool_token.as_ref(), None, console)
+}
+
+/// A state directory that was made before a `done` could be left is proved again, not made again.
+fn take_over(args: &Args, directory: &Path, console: &mut Console) -> Result<Status> {
+    let done = directory.join(DONE);
+    let made = fs::read_dir(&args.state_dir).is_ok_and(|mut inside| inside.next().is_some());
+    // The server has lived on this state since, so it is not what it was when it was made.
+    if done.exists() && made {
+        return Ok(Status::Well);
+    }
+    let list = handoff::open(directory)?;
+    let carried =
+        |from: &str| list.files.iter().find(|file| file.from == from).map(|file| directory.join(&file.path));
+    let db = directory.join(&list.database.path);
+    let status = if made {
+        let verdict = verify(&db, &args.state_dir, false, &mut *console.progress())?;
+        console.print(&verdict)?;
+        if verdict.is_proof() { Status::Well } else { Status::Findings }
+    } else {
+        let (inventory, token) = (carried("/etc/xensource-inventory"), carried("/etc/xensource/ptoken"));
+        let generation = Some(list.database.generation);
+        carry(args, &db, inventory.as_ref(), token.as_ref(), generation, console)?
+    };
+    if matches!(status, Status::Well) {
+        keep::copy(&done, 0o600, &b"taken over\n"[..])?;
+    }
+    Ok(status)
+}
+
+fn carry(
+    args: &Args,
+    db: &Path,
+    inventory_file: Option<&PathBuf>,
+    pool_token: Option<&PathBuf>,
+    known_generation: Option<u64>,
+    console: &mut Console,
+) -> Result<Status> {
+    let (identity, bridge) = match inventory_file {
         Some(path) => {
             let (identity, bridge) = inventory(path)?;
             (Some(identity), bridge)
@@ -59,7 +98,7 @@ pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status> {
         None => (None, None),
     };
     let read = |path: &PathBuf| fs::read_to_string(path).map_err(Error::io(path));
-    let pool_secret = match &token {
+    let pool_secret = match pool_token {
         Some(path) => {
             let secret = read(path)?.trim_end().to_string();
             if secret.len() < 30 {
@@ -79,10 +118,10 @@ pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status> {
                     .map_err(|_| Error::malformed(path, At::Line(1), "a number", format!("{text:?}")))?,
             )
         }
-        None => None,
+        None => known_generation,
     };
     let request = Request {
-        db: db.unwrap_or_default(),
+        db: db.to_path_buf(),
         state_dir: args.state_dir.clone(),
         identity,
         bridge,
@@ -91,9 +130,6 @@ pub(super) fn run(args: &Args, console: &mut Console) -> Result<Status> {
         accept: args.accept.clone(),
     };
     let outcome = import(&request, &mut *console.progress())?;
-    if let Some(directory) = &args.handoff {
-        keep::copy(&directory.join("done"), 0o600, &b"taken over\n"[..])?;
-    }
     console.print(&outcome)?;
     Ok(Status::Well)
 }
