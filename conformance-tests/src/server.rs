@@ -224,7 +224,7 @@ fn binary() -> Result<PathBuf, String> {
     FOUND
         .get_or_init(|| match std::env::var_os("XENNIX_XAPI") {
             Some(path) => Ok(path.into()),
-            None => build("xapi-server", "xapi"),
+            None => build("xapi"),
         })
         .clone()
 }
@@ -238,7 +238,7 @@ pub fn xe() -> Result<PathBuf, String> {
     FOUND
         .get_or_init(|| match std::env::var_os("XENNIX_XE") {
             Some(path) => Ok(path.into()),
-            None => build("xe-cli", "xe"),
+            None => build("xe"),
         })
         .clone()
 }
@@ -252,16 +252,17 @@ pub fn infect() -> Result<PathBuf, String> {
     FOUND
         .get_or_init(|| match std::env::var_os("XENNIX_INFECT") {
             Some(path) => Ok(path.into()),
-            None => build("infect", "infect"),
+            None => build("infect"),
         })
         .clone()
 }
 
-/// Builds a program of the workspace as the running test was built.
-fn build(package: &str, name: &str) -> Result<PathBuf, String> {
+/// Builds a program of the workspace as the running test was built. All programs are built together: asked for one
+/// by one, each would choose other features of the libraries they share, and build those again.
+fn build(name: &str) -> Result<PathBuf, String> {
     let profile = profile_dir()?;
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(crate_dir()).args(["build", "--quiet", "-p", package, "--bin", name]);
+    command.current_dir(crate_dir()).args(["build", "--quiet", "--workspace", "--bins"]);
     command.arg("--target-dir").arg(target_dir()?);
     match profile.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => {}
@@ -278,7 +279,7 @@ fn build(package: &str, name: &str) -> Result<PathBuf, String> {
     if status.success() {
         Ok(profile.join(name))
     } else {
-        Err(format!("{name} was not built:\n{}", first_lines(&complaint)))
+        Err(format!("the programs were not built:\n{}", first_lines(&complaint)))
     }
 }
 
