@@ -128,6 +128,7 @@ fn spawn(dir: &Path, options: &Options) -> Result<Started, String> {
         .arg(options.state_dir.clone().unwrap_or_else(|| dir.join("state")))
         .args(["--http", "127.0.0.1:0"])
         .args(["--https", if options.tls { "127.0.0.1:0" } else { "none" }])
+        .args(["--nbd", if options.nbd { "127.0.0.1:0" } else { "none" }])
         .args(["--backend", "sim"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
