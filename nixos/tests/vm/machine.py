@@ -1,0 +1,39 @@
+"""One start of a stand-in machine in QEMU, by its own processor (TCG). Never a network that reaches anything but the
+machine itself; the process is ended by its number."""
+
+import os
+import subprocess
+
+import image
+
+# Generous: the machine that runs this may do other things, too.
+LONGEST = int(os.environ.get("XENNIX_VM_SECONDS", "900"))
+
+
+def start(name, disk, nics=(), direct=True, params=""):
+    """Runs until the machine powers off or restarts. Returns (it ended by itself, what it said)."""
+    log = os.path.join(image.CACHE, f"{name}.log")
+    command = [
+        "qemu-system-x86_64", "-name", f"xennix-{name}", "-machine", "pc,usb=off", "-cpu", "qemu64", "-accel", "tcg", "-smp", "1", "-m", "1024",
+        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", f"file:{log}",
+        "-drive", f"file={disk},if=none,id=d0,format=raw,cache=unsafe", "-device", "virtio-blk-pci,drive=d0",
+        "-object", "rng-random,id=r0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r0",
+    ]
+    for number, mac in enumerate(nics):
+        # All on one wire inside this QEMU.
+        command += ["-netdev", f"hubport,id=n{number},hubid=0", "-device", f"virtio-net-pci,netdev=n{number},mac={mac},romfile=,speed=10000,duplex=full"]
+    if direct:
+        line = f"console=ttyS0 root=/dev/vda panic=5 mitigations=off systemd.show_status=0 {params}"
+        command += ["-kernel", image.KERNEL, "-initrd", image.INITRD, "-append", line]
+    open(log, "w").close()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        _, said = child.communicate(timeout=LONGEST)
+        ended = child.returncode == 0
+    except subprocess.TimeoutExpired:
+        ended, said = False, f"still running after {LONGEST} s"
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+    return ended, said + open(log, errors="replace").read()
