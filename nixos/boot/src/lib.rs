@@ -8,3 +8,4 @@ pub mod environment;
 pub mod grub;
 pub mod health;
 pub mod loader;
+pub mod writable;

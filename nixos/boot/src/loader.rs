@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{bootspec, environment::Environment, grub};
+use crate::{bootspec, environment::Environment, grub, writable::Writable};
 
 /// Where the firmware leaves what was started.
 const SELECTED: &str = "/sys/firmware/efi/efivars/LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
@@ -82,6 +82,7 @@ impl Grub {
     fn change(&self, change: impl FnOnce(&mut Environment)) -> Result<()> {
         let mut environment = self.environment()?;
         change(&mut environment);
+        let _writable = Writable::around(&self.directory)?;
         replace(&self.directory.join("grubenv"), &environment.block()?)
     }
 
@@ -115,6 +116,7 @@ impl Grub {
             .collect();
         let path = self.directory.join("grub.cfg");
         let before = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let _writable = Writable::around(&self.directory)?;
         replace(&path, grub::with_part(&before, &grub::part(&kept, root_uuid)).as_bytes())?;
         if default.as_deref() == Some(new.as_str()) {
             self.change(|environment| drop(environment.0.remove(grub::NEXT)))?;
