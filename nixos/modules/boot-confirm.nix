@@ -5,7 +5,7 @@ let
   inherit (lib) mkIf types;
   make = import ./make.nix lib;
   pure = import ../lib;
-  inherit (pure.prelude) optional optionals;
+  inherit (pure.prelude) optional optionalAttrs optionals;
   cfg = config.xennix.boot.confirm;
   boot = config.xennix.boot;
   tool = "${boot.package}/bin/xennix-boot";
@@ -46,7 +46,12 @@ in
       wantedBy = [ "multi-user.target" ];
       after = optional config.services.xapi.enable "xapi.service";
       restartIfChanged = false;
-      unitConfig.ConditionPathExists = "!/run/xennix/no-confirm";
+      unitConfig = {
+        ConditionPathExists = "!/run/xennix/no-confirm";
+      } // optionalAttrs (boot.resolved == "grub-foreign") {
+        # The old system is mounted without anything waiting for it.
+        RequiresMountsFor = [ boot.foreignGrub.directory ];
+      };
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;
