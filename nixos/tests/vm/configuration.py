@@ -16,26 +16,28 @@ def of(case):
     return json.load(open(os.path.join(EVAL, case, "expected.json")))["set"]
 
 
+def evaluate(expression):
+    """Value of an expression of builtins and this repository."""
+    conf = os.path.join(image.CACHE, "conf")
+    os.makedirs(conf, exist_ok=True)
+    with open(os.path.join(conf, "nix.conf"), "w") as out:
+        out.write("build-users-group =\nsandbox = false\nsubstitute = false\n")
+    command = ["nix-instantiate", "--eval", "--strict", "--json", "-E", expression]
+    answer = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "NIX_CONF_DIR": conf})
+    if answer.returncode != 0:
+        raise RuntimeError(answer.stderr[-800:])
+    return json.loads(answer.stdout)
+
+
 def networkd(case):
     """{ file name: text } for /etc/systemd/network, written by nixos/lib/render.nix."""
-    expression = f"""
+    return evaluate(f"""
       let set = (builtins.fromJSON (builtins.readFile {EVAL}/{case}/expected.json)).set; in
       (import {image.REPO}/nixos/lib).render.networkd {{
         links = set."systemd.network.links" or {{ }};
         netdevs = set."systemd.network.netdevs" or {{ }};
         networks = set."systemd.network.networks" or {{ }};
-      }}"""
-    conf = os.path.join(image.CACHE, "conf")
-    os.makedirs(conf, exist_ok=True)
-    with open(os.path.join(conf, "nix.conf"), "w") as out:
-        out.write("build-users-group =\nsandbox = false\nsubstitute = false\n")
-    answer = subprocess.run(
-        ["nix-instantiate", "--eval", "--strict", "--json", "-E", expression],
-        capture_output=True, text=True, env={**os.environ, "NIX_CONF_DIR": conf},
-    )
-    if answer.returncode != 0:
-        raise RuntimeError(answer.stderr[-800:])
-    return json.loads(answer.stdout)
+      }}""")
 
 
 def words(value):

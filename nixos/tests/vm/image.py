@@ -179,12 +179,12 @@ class Tree:
             wanted_by=["multi-user.target"],
         )
 
-    def disk(self, megabytes=1200, label="xennix-root", uuid=None):
+    def disk(self, megabytes=1200, label="xennix-root", uuid=None, features=None):
         """The tree as a disk without partitions; the tree goes."""
         path = os.path.join(CACHE, f"{self.name}.img")
         with open(path, "w") as out:
             out.truncate(megabytes << 20)
-        extra = ["-U", uuid] if uuid else []
+        extra = (["-U", uuid] if uuid else []) + (["-O", features] if features else [])
         run("mke2fs", "-q", "-t", "ext4", "-L", label, "-m", "0", *extra, "-E", "lazy_itable_init=1,lazy_journal_init=1", "-d", self.path, path)
         shutil.rmtree(self.path)
         return path

@@ -3,6 +3,7 @@ machine itself; the process is ended by its number."""
 
 import os
 import subprocess
+import time
 
 import image
 
@@ -10,8 +11,9 @@ import image
 LONGEST = int(os.environ.get("XENNIX_VM_SECONDS", "900"))
 
 
-def start(name, disk, nics=(), direct=True, params=""):
-    """Runs until the machine powers off or restarts. Returns (it ended by itself, what it said)."""
+def start(name, disk, nics=(), direct=True, params="", plug=None):
+    """Runs until the machine powers off or restarts, or says `plug` and loses its power. Returns (it ended as it should,
+    what it said)."""
     log = os.path.join(image.CACHE, f"{name}.log")
     command = [
         "qemu-system-x86_64", "-name", f"xennix-{name}", "-machine", "pc,usb=off", "-cpu", "qemu64", "-accel", "tcg", "-smp", "1", "-m", "1024",
@@ -27,13 +29,15 @@ def start(name, disk, nics=(), direct=True, params=""):
         command += ["-kernel", image.KERNEL, "-initrd", image.INITRD, "-append", line]
     open(log, "w").close()
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + LONGEST
+    ended, pulled = False, False
     try:
-        _, said = child.communicate(timeout=LONGEST)
-        ended = child.returncode == 0
-    except subprocess.TimeoutExpired:
-        ended, said = False, f"still running after {LONGEST} s"
+        while child.poll() is None and time.monotonic() < until and not pulled:
+            time.sleep(0.5)
+            pulled = plug is not None and plug in open(log, errors="replace").read()
+        ended = pulled if plug else child.poll() == 0
     finally:
         if child.poll() is None:
             child.kill()
-            child.wait()
+        said = child.communicate()[1]
     return ended, said + open(log, errors="replace").read()
