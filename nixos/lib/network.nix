@@ -177,6 +177,7 @@ rec {
         let
           bridge = net.bridges.${name};
           dhcp6 = bridge.ipv6 == "dhcp";
+          linkLocal = bridge.address != null && prelude.hasPrefix "169.254." bridge.address;
           addressed = bridge.dhcp || bridge.address != null || bridge.ipv6 != "none";
         in
         nameValue "30-${name}" (
@@ -190,11 +191,15 @@ rec {
               IPv6AcceptRA = bridge.ipv6 == "auto" || dhcp6;
               LinkLocalAddressing = if addressed then "ipv6" else "no";
             };
-            address = optional (bridge.address != null) bridge.address ++ optional (bridge.ipv6Address != null) bridge.ipv6Address;
+            address = optional (bridge.address != null && !linkLocal) bridge.address ++ optional (bridge.ipv6Address != null) bridge.ipv6Address;
             gateway = optional (bridge.gateway != null) bridge.gateway ++ optional (bridge.ipv6Gateway != null) bridge.ipv6Gateway;
             dns = bridge.dns;
             domains = bridge.searchDomains;
             routes = map (route: { Destination = route.destination; Gateway = route.gateway; }) bridge.routes;
+          }
+          // optionalAttrs linkLocal {
+            # networkd would look for others with it, and wait for that on a bridge without a guest for ever.
+            addresses = [{ Address = bridge.address; DuplicateAddressDetection = "none"; }];
           }
           // optionalAttrs bridge.dhcp {
             # The lease stays what it was: other DHCP clients of dom0s identify themselves by the MAC address, too.

@@ -16,7 +16,7 @@ let
   network = unit: section "Match" unit.matchConfig + section "Link" unit.linkConfig
     + section "Network" (unit.networkConfig // prelude.filterAttrs (_: value: value != [ ]) (lists unit))
     + section "DHCPv4" (unit.dhcpV4Config or { })
-    + concatStringsSep "" (map (section "Route") (unit.routes or [ ]));
+    + concatStringsSep "" (map (section "Address") (unit.addresses or [ ]) ++ map (section "Route") (unit.routes or [ ]));
   files = suffix: render: units: mergeAll (mapToList (name: unit: { "${name}.${suffix}" = render unit; }) units);
 in
 {

@@ -145,6 +145,7 @@ services
   "systemd.network.networks.<name>.networkConfig" = free;
   "systemd.network.networks.<name>.dhcpV4Config" = free;
   "systemd.network.networks.<name>.address" = texts;
+  "systemd.network.networks.<name>.addresses" = t: t.listOf (t.attrsOf t.anything);
   "systemd.network.networks.<name>.gateway" = texts;
   "systemd.network.networks.<name>.dns" = texts;
   "systemd.network.networks.<name>.domains" = texts;
