@@ -41,10 +41,14 @@ CASES = [
 SWAPPED = Case("network-static", ["52:54:00:12:34:57", "52:54:00:12:34:56"], ["0 192.0.2.1/24"], pings=["192.0.2.1"])
 
 
+def fixed(unit):
+    return unit.get("address", []) + [one["Address"] for one in unit.get("addresses", [])]
+
+
 def due(units, dhcp):
     lines = [f"{name} dhcp" for name in dhcp]
     for unit in units["networks"].values():
-        lines += [f"{unit['matchConfig']['Name']} {address}" for address in unit.get("address", [])]
+        lines += [f"{unit['matchConfig']['Name']} {address}" for address in fixed(unit)]
     return lines
 
 
@@ -173,7 +177,7 @@ def network(name, file, unit, links, addresses, routes, managed):
     if options.get("LinkLocalAddressing") == "no":
         has = [one["local"] for one in addresses.get(wanted, []) if one.get("scope") == "link"]
         report.check(f"{name}: {wanted} made no address up", not has, str(has))
-    for address in unit.get("address", []):
+    for address in fixed(unit):
         has = [f"{one['local']}/{one['prefixlen']}" for one in addresses.get(wanted, [])]
         report.check(f"{name}: {wanted} has {address}", address in has, str(has))
     for gateway in unit.get("gateway", []):
