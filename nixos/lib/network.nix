@@ -214,6 +214,26 @@ rec {
       networks = listToAttrs (map deviceNetwork devices ++ map (one: one.network) vlanUnits ++ map bridgeNetwork bridgeNames);
     };
 
+  # Script that puts the names of cards right where udev could not. Asks for real cards only, before any of them is
+  # part of a bond and has another's address.
+  cardNames = names: ''
+    udevadm settle --timeout=60 || true
+    card() {
+      for one in /sys/class/net/*; do
+        if [ -e "$one/device" ] && [ "$(cat "$one/address")" = "$1" ]; then echo "''${one##*/}"; fi
+      done
+    }
+    aside() {
+      now=$(card "$1")
+      if [ -n "$now" ] && [ "$now" != "$2" ]; then ip link set dev "$now" name "xn-$2"; fi
+    }
+    settle() {
+      if [ -e "/sys/class/net/xn-$1" ]; then ip link set dev "xn-$1" name "$1"; fi
+    }
+    ${concatStringsSep "\n" (mapToList (name: one: "aside ${builtins.replaceStrings [ "A" "B" "C" "D" "E" "F" ] [ "a" "b" "c" "d" "e" "f" ] one.mac} ${name}") names)}
+    ${concatStringsSep "\n" (map (name: "settle ${name}") (attrNames names))}
+  '';
+
   # Bridges of Open vSwitch for `networking.vswitches`, and the addresses of their inner ports as networkd units.
   vswitches = cfg:
     let

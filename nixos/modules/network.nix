@@ -1,5 +1,5 @@
 # Declared networks as units of systemd-networkd or bridges of Open vSwitch.
-{ lib, config, ... }:
+{ lib, config, pkgs, ... }:
 let
   inherit (lib) mkDefault mkIf mkMerge types;
   make = import ./make.nix lib;
@@ -96,6 +96,22 @@ in
   config = mkMerge [
     (mkIf cfg.enable {
       systemd.network.links = (pure.network.units cfg).links;
+    })
+    (mkIf (cfg.enable && cfg.names != { }) {
+      # udev can't give a card a name another one still has, and gives up: what was found in another order is put
+      # right here, by way of names nobody has, before anything uses them.
+      systemd.services.xennix-card-names = {
+        description = "Give cards the names they are declared with";
+        wantedBy = [ "multi-user.target" "network-pre.target" ];
+        wants = [ "network-pre.target" ];
+        before = [ "network-pre.target" ];
+        after = [ "systemd-udevd.service" "systemd-udev-trigger.service" ];
+        restartIfChanged = false;
+        path = [ pkgs.iproute2 pkgs.systemd ];
+        unitConfig.DefaultDependencies = false;
+        serviceConfig = { Type = "oneshot"; RemainAfterExit = true; };
+        script = pure.network.cardNames cfg.names;
+      };
     })
     (mkIf (declarative && active) {
       assertions = pure.assertions (pure.network.checks cfg);

@@ -9,6 +9,7 @@ in
   erofs-utils = named "erofs-utils";
   nix = named "nix";
   systemd = named "systemd";
+  iproute2 = named "iproute2";
   closureInfo = _: named "closure-info";
   runCommand = name: _: script: named name // { inherit script; };
   writeText = name: text: named name // { inherit text; };

@@ -19,7 +19,7 @@ import report
 CASE = "infected-coordinator"
 STORE = "/nix/store/00000000000000000000000000000000-xennix"
 # The evaluated watch waits ten minutes.
-PATIENCE = "25"
+PATIENCE = "60"
 FIRST = 2048
 OLD = 96 << 20
 CORE = "biosdisk part_msdos ext2 normal configfile linux search search_fs_uuid search_label loadenv test echo serial terminal minicmd"
@@ -112,7 +112,7 @@ def run():
     script, uuid = installer()
     settings = configuration.of(CASE)
     mount = settings["fileSystems"]["/old"]
-    tree = image.Tree("boot")
+    tree = image.Tree("new-system")
     tree.write("/stand-in/install", script)
     tree.write("/old/.keep", "")
     tree.write("/etc/fstab", f"{mount['device']} /old {mount['fsType']} {','.join(mount['options'])} 0 0\n")

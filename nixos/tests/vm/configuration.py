@@ -57,6 +57,8 @@ def unit(service):
     lines += ["", "[Service]"]
     if service.get("preStart"):
         lines.append(f"ExecStartPre={script_path(service)}")
+    if service.get("script"):
+        lines.append(f"ExecStart={script_path(service)}")
     for key, value in service.get("serviceConfig", {}).items():
         lines += several(key, value)
     return "\n".join(lines) + "\n", service.get("wantedBy", []), service.get("requiredBy", [])
@@ -69,13 +71,17 @@ def script_path(service):
 def install(tree, name, service):
     """A service as NixOS would have it on its disk."""
     text, wanted, required = unit(service)
-    if service.get("preStart"):
-        tree.write(script_path(service), "#!/bin/sh\nset -e\n" + service["preStart"], 0o755)
+    if service.get("preStart") or service.get("script"):
+        script = service.get("preStart") or service["script"]
+        tree.write(script_path(service), "#!/bin/sh\nset -e\n" + script, 0o755)
     tree.unit(f"{name}.service", text, wanted, required)
 
 
 def install_network(tree, case):
     for name, text in networkd(case).items():
         tree.write(f"/etc/systemd/network/{name}", text)
+    names = of(case)["systemd.services"].get("xennix-card-names")
+    if names:
+        install(tree, "xennix-card-names", names)
     tree.link("/usr/lib/systemd/system/systemd-networkd.service", "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service")
     tree.link("/usr/lib/systemd/system/systemd-networkd-wait-online.service", "/etc/systemd/system/network-online.target.wants/systemd-networkd-wait-online.service")

@@ -6,7 +6,7 @@ import subprocess
 import image
 import report
 
-PACKAGES = {"xapi": "xapi-server", "xe": "xe-cli", "infect": "infect", "xennix-boot": "xennix-boot", "xennix-reconcile": "xennix-manifest"}
+PACKAGES = {"xapi": "xapi-server", "xe": "xe-cli", "infect": "infect", "xennix-boot": "xennix-boot"}
 
 
 def path(name):
