@@ -28,6 +28,8 @@ pub enum Effect {
     Becomes(&'static str),
     /// Gets this stored text, but not in a control domain's row.
     GuestBecomes(&'static str),
+    /// Gets this stored text in the rows of guests that are halted by it.
+    HaltedBecomes(&'static str),
     /// Running and paused guests are halted; halted and suspended ones stay so.
     Halts,
     /// What was left open is decided by the way the VM boots.
@@ -96,6 +98,8 @@ const OURS: &str = "it describes the software that serves the pool";
 #[rustfmt::skip]
 pub const FIELDS: &[Difference] = &[
     import("VM", "power_state", Effect::Halts, GONE),
+    import("VM", "memory_target", Effect::HaltedBecomes("0"), GONE),
+    import("VM", "guest_metrics", Effect::HaltedBecomes("OpaqueRef:NULL"), GONE),
     import("VM", "domid", Effect::GuestBecomes("-1"), GONE),
     import("VM", "resident_on", Effect::GuestBecomes("OpaqueRef:NULL"), GONE),
     import("VM", "scheduled_to_be_resident_on", Effect::Becomes("OpaqueRef:NULL"), "no start is under way"),
@@ -187,9 +191,8 @@ impl Difference {
         match self.effect {
             Effect::Becomes(text) => stored(text),
             Effect::GuestBecomes(text) if guest => stored(text),
-            Effect::Halts if guest && matches!(before.as_str(), Some("Running" | "Paused")) => {
-                stored("Halted")
-            }
+            Effect::HaltedBecomes(text) if guest && runs(row.get("power__state")) => stored(text),
+            Effect::Halts if guest && runs(before.as_str()) => stored("Halted"),
             Effect::Decides if before.as_str() == Some("unspecified") => {
                 // Snapshots and templates boot as the VMs that come of them.
                 let policy = row.get("HVM__boot_policy").unwrap_or_default();
@@ -235,6 +238,7 @@ impl Difference {
             Effect::Becomes("") => "becomes empty".into(),
             Effect::Becomes(text) => format!("becomes {text}"),
             Effect::GuestBecomes(text) => format!("becomes {text}, but not of control domains"),
+            Effect::HaltedBecomes(text) => format!("becomes {text} in guests that were Running or Paused"),
             Effect::Halts => "Running and Paused become Halted, but not of control domains".into(),
             Effect::Decides => "unspecified becomes hvm where HVM_boot_policy is set, else pv".into(),
             Effect::Loses(keys) => format!("loses the keys {}", keys.join(", ")),
@@ -243,6 +247,11 @@ impl Difference {
             Effect::Rewritten => "is written anew".into(),
         }
     }
+}
+
+/// Has a guest in this power state a domain?
+fn runs(power_state: Option<&str>) -> bool {
+    matches!(power_state, Some("Running" | "Paused"))
 }
 
 /// Equal as stored: not-a-number equals itself, and what order a map has does not matter.
