@@ -95,8 +95,11 @@ impl Connection {
             self.open = Some(BufReader::new(self.address.connect()?));
         }
         let stream = self.open.as_mut().ok_or("no connection")?;
-        stream.get_mut().write_all(request.as_bytes()).map_err(|e| format!("send: {e}"))?;
-        read_answer(stream)
+        match stream.get_mut().write_all(request.as_bytes()) {
+            Ok(()) => read_answer(stream),
+            // A server that has read enough to refuse may answer and close while we still send.
+            Err(error) => read_answer(stream).map_err(|_| format!("send: {error}")),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use conformance_tests::{
     rpc::Client,
     server::{Options, Server},
-    wire::Connection,
+    wire::{Answer, Connection},
 };
 use serde_json::{Value, json};
 
@@ -33,6 +33,15 @@ fn assert_alive(server: &Server) {
     ask(&mut client, "host.get_all", &[]);
 }
 
+/// The answer to a bomb; `None` where the server hung up on it while it was still being sent, which is a refusal.
+fn thrown(server: &Server, path: &str, kind: &str, body: &str) -> Option<Answer> {
+    match Connection::new(server.http()).post(path, kind, body) {
+        Ok(answer) => Some(answer),
+        Err(why) if why.contains("Broken pipe") || why.contains("reset") => None,
+        Err(why) => panic!("{why}"),
+    }
+}
+
 #[test]
 fn bombs_are_refused_and_cost_nothing() {
     let server = server();
@@ -47,7 +56,7 @@ fn bombs_are_refused_and_cost_nothing() {
     let attributes: String = (0..100_000).map(|n| format!(" a{n}=\"\"")).collect();
     let wide = format!("<methodCall{attributes}><methodName>x</methodName></methodCall>");
     for (what, body) in [("laughs", laughs), ("outside", outside), ("deep", &deep), ("wide", &wide)] {
-        let answer = Connection::new(server.http()).post("/", "text/xml", body).expect(what);
+        let Some(answer) = thrown(&server, "/", "text/xml", body) else { continue };
         assert!(!answer.body.contains("root:"), "{what} shows a file");
         assert!(answer.status == 500 || answer.body.contains("Failure"), "{what}: {}", answer.status);
     }
@@ -55,7 +64,7 @@ fn bombs_are_refused_and_cost_nothing() {
     let number = format!("{{\"id\":1,\"method\":\"x\",\"params\":[{}]}}", "9".repeat(1_000_000));
     let keys = format!("{{\"id\":1,\"method\":\"x\",\"params\":[{{{}}}]}}", "\"a\":1,".repeat(100_000));
     for (what, body) in [("arrays", &arrays), ("number", &number), ("keys", &keys)] {
-        let answer = Connection::new(server.http()).post("/jsonrpc", "application/json", body).expect(what);
+        let Some(answer) = thrown(&server, "/jsonrpc", "application/json", body) else { continue };
         assert!(answer.status == 500 || answer.body.contains("error"), "{what}: {}", answer.status);
     }
     assert_alive(&server);
