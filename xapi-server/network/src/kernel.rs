@@ -16,7 +16,7 @@ use xapi_schema::{Failure, Result, errors};
 use crate::{
     Places, addresses, cards, dhcp, ethtool, failed, filter,
     links::{self, Interface},
-    resolver,
+    names, resolver,
 };
 
 /// Longest name the kernel takes.
@@ -363,6 +363,7 @@ impl Network for Kernel {
     }
 
     async fn bring_up(&self, link: &Link) -> Result<()> {
+        names::check(link)?;
         let _turn = self.turn.lock().await;
         let name = link.bridge.as_str();
         let make = || LinkBridge::new(name).forward_delay(0).mcast_snooping(false).build();
@@ -399,6 +400,7 @@ impl Network for Kernel {
     }
 
     async fn bring_down(&self, bridge: &str) -> Result<()> {
+        names::check_interface(bridge)?;
         let _turn = self.turn.lock().await;
         let Some(known) = self.find(bridge).await? else { return Ok(()) };
         if known.kind != "bridge" {
@@ -414,6 +416,8 @@ impl Network for Kernel {
     }
 
     async fn address(&self, bridge: &str, how: &Addressing) -> Result<()> {
+        names::check_interface(bridge)?;
+        names::check_addressing(how)?;
         let _turn = self.turn.lock().await;
         let known = self.get(bridge).await?;
         if *how != Addressing::Dhcp {
@@ -440,6 +444,8 @@ impl Network for Kernel {
     }
 
     async fn address_v6(&self, bridge: &str, how: &Addressing6) -> Result<()> {
+        names::check_interface(bridge)?;
+        names::check_addressing6(how)?;
         let _turn = self.turn.lock().await;
         let known = self.get(bridge).await?;
         let announced = matches!(how, Addressing6::Autoconf);

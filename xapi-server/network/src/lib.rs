@@ -12,6 +12,7 @@ mod ethtool;
 mod filter;
 mod kernel;
 mod links;
+mod names;
 mod networkd;
 mod openvswitch;
 mod resolver;

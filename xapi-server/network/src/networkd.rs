@@ -13,7 +13,7 @@ use xapi_backend::{
 use xapi_schema::Result;
 
 use crate::{
-    Kernel, Places, failed, replace,
+    Kernel, Places, failed, names, replace,
     units::{self, Unit},
 };
 
@@ -102,6 +102,7 @@ impl Network for Networkd {
     }
 
     async fn bring_up(&self, link: &Link) -> Result<()> {
+        names::check(link)?;
         let units = units::of_link(link);
         // What stood below the bridge before and does no longer.
         let kept: Vec<&str> = units.iter().map(|unit| unit.path.as_str()).collect();
@@ -118,6 +119,7 @@ impl Network for Networkd {
     }
 
     async fn bring_down(&self, bridge: &str) -> Result<()> {
+        names::check_interface(bridge)?;
         // Units first: while they are there, what is removed comes back. A bridge with guests keeps both.
         let (units, saved) = (self.of_bridge(bridge), self.saved(bridge));
         for name in &units {
@@ -131,6 +133,8 @@ impl Network for Networkd {
     }
 
     async fn address(&self, bridge: &str, how: &Addressing) -> Result<()> {
+        names::check_interface(bridge)?;
+        names::check_addressing(how)?;
         match units::of_address(bridge, how) {
             Some(unit) => {
                 self.write(&[unit])?;
@@ -141,6 +145,8 @@ impl Network for Networkd {
     }
 
     async fn address_v6(&self, bridge: &str, how: &Addressing6) -> Result<()> {
+        names::check_interface(bridge)?;
+        names::check_addressing6(how)?;
         if self.write(&[units::of_address6(bridge, how)])? {
             self.told(bridge).await?;
         }

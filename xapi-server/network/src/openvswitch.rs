@@ -10,7 +10,7 @@ use xapi_backend::{
 };
 use xapi_schema::{Result, errors};
 
-use crate::{Kernel, Places, ethtool, failed};
+use crate::{Kernel, Places, ethtool, failed, names};
 
 /// Network by Open vSwitch.
 pub struct OpenVswitch {
@@ -108,6 +108,7 @@ impl Network for OpenVswitch {
     }
 
     async fn bring_up(&self, link: &Link) -> Result<()> {
+        names::check(link)?;
         match &link.below {
             Below::Device(device) => ethtool::apply(device, &link.settings).await,
             Below::Bond { members, .. } => {
@@ -128,14 +129,19 @@ impl Network for OpenVswitch {
     }
 
     async fn bring_down(&self, bridge: &str) -> Result<()> {
+        names::check_interface(bridge)?;
         self.vsctl(words(&format!("--if-exists del-br {bridge}"))).await.map(|_| ())
     }
 
     async fn address(&self, bridge: &str, how: &Addressing) -> Result<()> {
+        names::check_interface(bridge)?;
+        names::check_addressing(how)?;
         self.kernel.address(bridge, how).await
     }
 
     async fn address_v6(&self, bridge: &str, how: &Addressing6) -> Result<()> {
+        names::check_interface(bridge)?;
+        names::check_addressing6(how)?;
         self.kernel.address_v6(bridge, how).await
     }
 
