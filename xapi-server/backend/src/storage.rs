@@ -119,10 +119,10 @@ pub trait Storage: Send + Sync + 'static {
     async fn create_volume(&self, sr: &str, new: NewVolume) -> Result<Volume>;
     /// Destroys a volume.
     async fn destroy_volume(&self, sr: &str, location: &str) -> Result<()>;
-    /// A frozen copy of a volume as it is now.
-    async fn snapshot_volume(&self, sr: &str, location: &str) -> Result<Volume>;
-    /// A writable copy of a volume as it is now.
-    async fn clone_volume(&self, sr: &str, location: &str) -> Result<Volume>;
+    /// A frozen copy of a volume as it is now, under the uuid given where the driver can choose.
+    async fn snapshot_volume(&self, sr: &str, location: &str, uuid: &str) -> Result<Volume>;
+    /// A writable copy of a volume as it is now, under the uuid given where the driver can choose.
+    async fn clone_volume(&self, sr: &str, location: &str, uuid: &str) -> Result<Volume>;
     /// Makes a volume larger.
     async fn resize_volume(&self, sr: &str, location: &str, size: i64) -> Result<Volume>;
     /// Gives a volume the content of a snapshot.
@@ -140,6 +140,11 @@ pub trait Storage: Send + Sync + 'static {
     async fn extents(&self, sr: &str, location: &str) -> Result<Vec<(u64, u64)>> {
         let size = self.stat_volume(sr, location).await?.virtual_size;
         Ok(vec![(0, u64::try_from(size).unwrap_or(0))])
+    }
+    /// Has nothing been written to a volume since it was made: empty, or as a copy that still is what it was taken
+    /// from? In doubt it has.
+    async fn is_untouched(&self, sr: &str, location: &str) -> Result<bool> {
+        Ok(self.extents(sr, location).await?.is_empty())
     }
     /// Writes bytes; durable once [`Storage::flush`] has answered.
     async fn write(&self, sr: &str, location: &str, offset: u64, bytes: Vec<u8>) -> Result<()>;

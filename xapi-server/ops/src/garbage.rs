@@ -11,12 +11,12 @@ use std::{
 
 use xapi_schema::{
     Ref, Result, Value,
-    classes::{Sr, sr},
+    classes::{Sr, StorageOperations, sr},
 };
 use xapi_store::Read;
 
 use crate::{
-    Cx, Xapi,
+    Cx, Xapi, guard,
     handlers::sr as repository,
     session::Session,
     task::{self, NewTask},
@@ -64,8 +64,9 @@ async fn look(xapi: &Arc<Xapi>, this: &Ref<Sr>) -> Result<()> {
     let running = task::begin(xapi, new).await?;
     let cx = Cx { xapi: xapi.clone(), session: Session::internal(), task: running.clone() };
     let outcome = collect(&cx, &uuid).await;
-    // Nodes that went have rows that must go; what was removed made room.
-    let rows = repository::synchronise(&cx, this).await;
+    // Nodes that went have rows that must go; what was removed made room. Under the mark of a scan: a disk that is
+    // being made or destroyed right now must not be taken for one without a row, or a row without a disk.
+    let rows = guard::within(&cx, this, StorageOperations::Scan, repository::synchronise(&cx, this)).await;
     let ended = outcome.clone().and(rows).map(|()| Value::EMPTY);
     task::finish(xapi, &running, &ended).await;
     outcome

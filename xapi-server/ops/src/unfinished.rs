@@ -1,22 +1,25 @@
-//! What long work has made but not finished: disks that are being filled, VMs that are coming in. Each is noted
-//! durably before it is made and struck off when it is whole, so that the next start can remove what a killed process
-//! left behind. The notes lie in the host's `other_config`, where clients may lose one or write an old one back. So a
-//! note alone never costs anybody a disk: what is removed also bears a mark that only this module sets, or is empty.
+//! What work has made but not finished, or has begun to remove: disks on their way in and out, VMs that are coming in.
+//! Each is noted durably before the storage is told and struck off with the row that makes it whole, so that the next
+//! start can remove what a killed process left behind. The notes lie in the host's `other_config`, where clients may
+//! lose one or write an old one back. So a note alone never costs anybody a disk: what is removed also bears a mark
+//! that only this module sets, or nobody ever wrote to it.
 
 use xapi_schema::{
     ClassId, Ref, Result, Value,
-    classes::{Host, Vdi, Vm, host, sr, vdi, vm},
+    classes::{Host, Sr, Vdi, Vm, host, sr, vdi, vm},
 };
 use xapi_store::{Read, Tx};
 
 use crate::{
     Cx,
-    handlers::{text, vdi as disk, vm as machine},
+    handlers::{vdi as disk, vm as machine},
 };
 
 /// Beginnings of the keys; the object's uuid follows. A disk's value is the uuid of its SR.
 const DISK: &str = "xennix_unfinished_vdi:";
 const GUEST: &str = "xennix_unfinished_vm:";
+/// The same for a disk whose size or content the storage is told to change; its row may be behind.
+const CHANGE: &str = "xennix_unfinished_change:";
 /// The mark of a VM, in a field that is otherwise empty. That of a disk is its `storage_lock`.
 const MARK: &str = "unfinished";
 
@@ -24,22 +27,112 @@ fn strike(tx: &mut Tx, home: &Ref<Host>, keys: &[String]) -> Result<()> {
     tx.update(home, host::other_config, |config| keys.iter().for_each(|key| config.remove(key.as_str())))
 }
 
+/// When a disk is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whole {
+    /// With its row.
+    AtOnce,
+    /// Once it is settled: filled, or together with what it belongs to.
+    Later,
+}
+
+/// The note of a disk that is about to be made.
+#[derive(Debug, Clone)]
+pub struct Note {
+    /// The uuid it shall have.
+    pub uuid: String,
+    /// uuid of its SR.
+    home: String,
+}
+
+impl Note {
+    /// The disk has its row; in the same transaction.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn arrive(&self, tx: &mut Tx, host: &Ref<Host>, made: &Ref<Vdi>, whole: Whole) -> Result<()> {
+        strike(tx, host, &[format!("{DISK}{}", self.uuid)])?;
+        if whole == Whole::Later {
+            mark(tx, host, made, &self.home)?;
+        }
+        Ok(())
+    }
+
+    /// The disk did not come into being, and nothing of it is there.
+    pub async fn withdraw(self, cx: &Cx) {
+        let (host, key) = (cx.host().clone(), format!("{DISK}{}", self.uuid));
+        if let Err(failure) = cx.commit(move |tx| strike(tx, &host, &[key])).await {
+            tracing::error!(%failure, "a note of a disk that never was stays until the next start");
+        }
+    }
+}
+
+/// Notes a disk before the storage is asked for it.
+///
+/// # Errors
+/// Those of the store.
+pub async fn expect(cx: &Cx, home: &Ref<Sr>, uuid: Option<String>) -> Result<Note> {
+    let uuid = uuid.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let note = Note { uuid, home: cx.snapshot().get(home, sr::uuid)? };
+    let (host, key, home) = (cx.host().clone(), format!("{DISK}{}", note.uuid), note.home.clone());
+    cx.commit(move |tx| tx.update(&host, host::other_config, |config| config.set(key, home))).await?;
+    Ok(note)
+}
+
+fn mark(tx: &mut Tx, host: &Ref<Host>, this: &Ref<Vdi>, home: &str) -> Result<()> {
+    let key = format!("{DISK}{}", tx.get(this, vdi::uuid)?);
+    tx.set(this, vdi::storage_lock, true)?;
+    tx.update(host, host::other_config, |config| config.set(key, home.to_string()))
+}
+
+/// Notes disks that are about to be removed: from here on they go, if need be at the next start.
+///
+/// # Errors
+/// Those of the store.
+pub fn condemn(tx: &mut Tx, host: &Ref<Host>, disks: &[Ref<Vdi>]) -> Result<()> {
+    for this in disks {
+        let home = tx.get(&tx.get(this, vdi::SR)?, sr::uuid)?;
+        mark(tx, host, this, &home)?;
+    }
+    Ok(())
+}
+
+/// A disk that was to be removed and could not be stays; or its row goes in this transaction.
+///
+/// # Errors
+/// Those of the store.
+pub fn spare(tx: &mut Tx, host: &Ref<Host>, this: &Ref<Vdi>) -> Result<()> {
+    settle(tx, host, std::slice::from_ref(this), &[])
+}
+
+/// Notes that the storage is about to change what the row of a disk says.
+///
+/// # Errors
+/// Those of the store.
+pub async fn change(cx: &Cx, this: &Ref<Vdi>) -> Result<()> {
+    let (host, this) = (cx.host().clone(), this.clone());
+    cx.commit(move |tx| {
+        let key = format!("{CHANGE}{}", tx.get(&this, vdi::uuid)?);
+        tx.update(&host, host::other_config, |config| config.set(key, "row".into()))
+    })
+    .await
+}
+
+/// The row of a disk is up to date; in the transaction that makes it so.
+///
+/// # Errors
+/// Those of the store.
+pub fn changed(tx: &mut Tx, host: &Ref<Host>, this: &Ref<Vdi>) -> Result<()> {
+    let key = format!("{CHANGE}{}", tx.get(this, vdi::uuid)?);
+    strike(tx, host, &[key])
+}
+
 /// Makes a disk that counts as unfinished until [`finish`].
 ///
 /// # Errors
 /// Those of a new disk.
 pub async fn create_disk(cx: &Cx, members: &Value) -> Result<Ref<Vdi>> {
-    let uuid = uuid::Uuid::new_v4().to_string();
-    let home = cx.snapshot().get(&Ref::new(text(members, "SR")), sr::uuid)?;
-    let (this, key) = (cx.host().clone(), format!("{DISK}{uuid}"));
-    let noted = key.clone();
-    cx.commit(move |tx| tx.update(&this, host::other_config, |config| config.set(noted, home))).await?;
-    let made = disk::create_disk_as(cx, members, Some(uuid)).await;
-    if made.is_err() {
-        let this = cx.host().clone();
-        cx.commit(move |tx| strike(tx, &this, &[key])).await?;
-    }
-    made
+    disk::create_disk(cx, members, Whole::Later).await
 }
 
 /// A disk is whole.
@@ -53,17 +146,9 @@ pub async fn finish(cx: &Cx, this: &Ref<Vdi>) -> Result<()> {
 
 /// Destroys a disk that will not be finished. What can't be destroyed now goes at the next start.
 pub async fn abandon(cx: &Cx, this: &Ref<Vdi>) {
-    let Ok(uuid) = cx.snapshot().get(this, vdi::uuid) else { return };
     // A cancelled task must not keep its own mess.
     let own = Cx::internal(&cx.xapi, "unfinished.abandon");
-    let gone = match disk::destroy(&own, this).await {
-        Ok(()) => {
-            let home = cx.host().clone();
-            cx.commit(move |tx| strike(tx, &home, &[format!("{DISK}{uuid}")])).await
-        }
-        Err(failure) => Err(failure),
-    };
-    if let Err(failure) = gone {
+    if let Err(failure) = disk::destroy_condemned(&own, this).await {
         tracing::error!(%failure, disk = %this, "an unfinished disk stays behind until the next start");
     }
 }
@@ -116,6 +201,29 @@ pub async fn sweep(cx: &Cx) {
             tracing::error!(%failure, key, "an unfinished disk could not be removed");
         }
     }
+    for (key, _) in notes.0.iter().filter(|(key, _)| key.starts_with(CHANGE)) {
+        if let Err(failure) = bring_up_to_date(cx, key).await {
+            tracing::error!(%failure, key, "what a disk is like now could not be asked");
+        }
+    }
+}
+
+/// Asks the storage what became of a disk.
+async fn bring_up_to_date(cx: &Cx, key: &str) -> Result<()> {
+    let row = cx.snapshot().by_uuid(ClassId::Vdi, &key[CHANGE.len()..]).map(|row| row.reference.clone());
+    let found = match row.map(Ref::new) {
+        Some(this) => Some((disk::now(cx, &this).await?, this)),
+        None => None,
+    };
+    let (host, key) = (cx.host().clone(), key.to_string());
+    cx.commit(move |tx| {
+        if let Some((volume, this)) = found {
+            tx.set(&this, vdi::virtual_size, volume.virtual_size)?;
+            tx.set(&this, vdi::physical_utilisation, volume.physical_utilisation)?;
+        }
+        strike(tx, &host, &[key])
+    })
+    .await
 }
 
 async fn remove_guest(cx: &Cx, key: &str) -> Result<()> {
@@ -138,8 +246,8 @@ async fn remove_disk(cx: &Cx, key: &str, home: &str) -> Result<()> {
     let row = cx.snapshot().by_uuid(ClassId::Vdi, uuid).map(|row| Ref::new(row.reference.clone()));
     match row {
         Some(this) if cx.snapshot().get(&this, vdi::storage_lock)? => {
-            disk::destroy(cx, &this).await?;
-            tracing::warn!(uuid, "a disk that was never finished is removed");
+            disk::destroy_condemned(cx, &this).await?;
+            tracing::warn!(uuid, "a disk that was never finished, or half removed, is removed");
         }
         Some(_) => {}
         None => remove_volume(cx, home, uuid).await?,
@@ -148,11 +256,11 @@ async fn remove_disk(cx: &Cx, key: &str, home: &str) -> Result<()> {
     cx.commit(move |tx| strike(tx, &this, &[key])).await
 }
 
-/// Removes a volume that never got its row. One that holds anything had a row, so it is not what was noted.
+/// Removes a volume that never got its row. One that somebody wrote to had a row, so it is not what was noted.
 async fn remove_volume(cx: &Cx, home: &str, uuid: &str) -> Result<()> {
     let storage = &cx.xapi.backends.storage;
     for volume in storage.scan(home).await?.into_iter().filter(|volume| volume.uuid == uuid) {
-        if storage.extents(home, &volume.location).await?.is_empty() {
+        if storage.is_untouched(home, &volume.location).await? {
             storage.destroy_volume(home, &volume.location).await?;
             tracing::warn!(uuid, "a volume that never became a disk is removed");
         }

@@ -397,6 +397,31 @@ impl Images {
         self.find(uuid)
     }
 
+    /// Has a leaf nothing of its own: no block, where it stands on another image, else no data at all?
+    ///
+    /// # Errors
+    /// VDI_MISSING, SR_BACKEND_FAILURE_65.
+    pub fn is_untouched(&self, uuid: &str) -> Result<bool> {
+        let found = self.healthy(uuid)?;
+        let looked = match (found.format, &found.parent) {
+            (Format::Vhd, _) => self.volumes.open(&found.name, Access::Read).and_then(|file| {
+                let image = xennix_disk::vhd::reader::Image::open(file)?;
+                Ok(image.header().is_some() && image.bat().allocated().next().is_none())
+            }),
+            (_, Some(_)) => Ok(false),
+            (_, None) => self.open(&found, Access::Read).and_then(|image| {
+                let mut data = false;
+                xennix_disk::source::extents(image.source(), |e| {
+                    data |= e.state == xennix_disk::source::State::Data;
+                    Ok(())
+                })?;
+                Ok(!data)
+            }),
+        };
+        self.volumes.settle();
+        looked.map_err(|e| Doing::Load.disk(&e))
+    }
+
     /// Makes room for every block of a leaf on a volume, so that a guest that writes never runs out of it.
     ///
     /// # Errors

@@ -108,6 +108,21 @@ impl Native {
         Ok(repository)
     }
 
+    /// A frozen or writable copy under a uuid of its own.
+    async fn twin(&self, sr: &str, location: &str, uuid: &str, doing: Doing) -> Result<Volume> {
+        let repository = self.changeable(sr)?;
+        let (of, uuid) = (location.to_owned(), uuid.to_owned());
+        if !crate::naming::is_uuid(&uuid) {
+            return Err(backend_failure(1, "Invalid argument", &uuid));
+        }
+        blocking(move || {
+            repository.twin(&of, &uuid, doing)?;
+            let found = repository.images.find(&uuid)?;
+            Ok(volume_of(&repository.images, &found))
+        })
+        .await
+    }
+
     /// Brings disks that were open before a restart to where they belong, as far as their SRs are attached.
     async fn recover_disks(&self, repository: &Arc<Repository>) {
         let (paths, repository) = (self.paths.clone(), repository.clone());
@@ -311,24 +326,18 @@ impl Storage for Native {
         .await
     }
 
-    async fn snapshot_volume(&self, sr: &str, location: &str) -> Result<Volume> {
-        let (repository, uuid) = (self.changeable(sr)?, location.to_owned());
-        blocking(move || {
-            let made = repository.twin(&uuid, Doing::Snapshot)?;
-            let found = repository.images.find(&made)?;
-            Ok(Volume { snapshot_of: Some(uuid), ..volume_of(&repository.images, &found) })
-        })
-        .await
+    async fn snapshot_volume(&self, sr: &str, location: &str, uuid: &str) -> Result<Volume> {
+        let made = self.twin(sr, location, uuid, Doing::Snapshot).await?;
+        Ok(Volume { snapshot_of: Some(location.to_owned()), ..made })
     }
 
-    async fn clone_volume(&self, sr: &str, location: &str) -> Result<Volume> {
-        let (repository, uuid) = (self.changeable(sr)?, location.to_owned());
-        blocking(move || {
-            let made = repository.twin(&uuid, Doing::Clone)?;
-            let found = repository.images.find(&made)?;
-            Ok(volume_of(&repository.images, &found))
-        })
-        .await
+    async fn clone_volume(&self, sr: &str, location: &str, uuid: &str) -> Result<Volume> {
+        self.twin(sr, location, uuid, Doing::Clone).await
+    }
+
+    async fn is_untouched(&self, sr: &str, location: &str) -> Result<bool> {
+        let (repository, uuid) = (self.repository(sr)?, location.to_owned());
+        blocking(move || repository.unchanged(|| repository.images.is_untouched(&uuid))).await
     }
 
     async fn resize_volume(&self, sr: &str, location: &str, size: i64) -> Result<Volume> {

@@ -310,12 +310,11 @@ impl Repository {
         closed
     }
 
-    /// A snapshot or clone, of a volume that a guest may be writing.
+    /// A snapshot or clone of uuid `child`, of a volume that a guest may be writing.
     ///
     /// # Errors
     /// As [`Images::twin`].
-    pub fn twin(&self, uuid: &str, doing: Doing) -> Result<String> {
-        let child = uuid::Uuid::new_v4().to_string();
+    pub fn twin(&self, uuid: &str, child: &str, doing: Doing) -> Result<()> {
         self.change(|| {
             let writes = self.is_open(uuid) == Some(true);
             if writes && !self.pausable(uuid) {
@@ -326,9 +325,8 @@ impl Repository {
                 return Err(fail::in_use());
             }
             let waits: Vec<String> = if writes { vec![uuid.to_owned()] } else { vec![] };
-            self.while_all_paused(&waits, || self.images.twin(uuid, &child, doing).map(drop))
-        })?;
-        Ok(child)
+            self.while_all_paused(&waits, || self.images.twin(uuid, child, doing).map(drop))
+        })
     }
 
     /// Lets go of everything; nothing may be open for guests.

@@ -7,7 +7,7 @@ mod nbd;
 
 use std::{path::Path, process::Command, sync::Arc};
 
-use common::{Place, SR, new};
+use common::{Place, SR, fresh, new};
 use nbd::Client;
 use xapi_backend::{Storage, storage::DataPath};
 use xapi_storage::{Native, policy::SrPolicy};
@@ -40,7 +40,7 @@ async fn a_running_disk_is_frozen_merged_and_found_again() {
     let path = storage.open_volume(SR, &disk, true).await.unwrap();
     let mut guest = connect(&path);
     guest.write(0, &[1; 4096], 0);
-    let snapshot = storage.snapshot_volume(SR, &disk).await.unwrap().location;
+    let snapshot = storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap().location;
     guest.write(0, &[2; 4096], 0);
     guest.write(4 * MIB, &[3; 4096], 0);
     assert_eq!(storage.read(SR, &snapshot, 0, 4096).await.unwrap(), [1; 4096]);
@@ -79,7 +79,7 @@ async fn inner_nodes_are_merged_under_a_running_disk() {
     let mut snapshots = Vec::new();
     for round in 1..=3_u8 {
         storage.write(SR, &disk, u64::from(round) * MIB, vec![round; 4096]).await.unwrap();
-        snapshots.push(storage.snapshot_volume(SR, &disk).await.unwrap().location);
+        snapshots.push(storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap().location);
     }
     let path = storage.open_volume(SR, &disk, true).await.unwrap();
     let mut guest = connect(&path);
@@ -109,7 +109,7 @@ async fn a_collection_can_be_stopped_and_forbidden() {
     let storage = ready(&place).await;
     let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
     storage.write(SR, &disk, 0, vec![1; 4096]).await.unwrap();
-    let snapshot = storage.snapshot_volume(SR, &disk).await.unwrap().location;
+    let snapshot = storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap().location;
     storage.destroy_volume(SR, &snapshot).await.unwrap();
     let off = SrPolicy { leaf_coalesce: false, ..SrPolicy::default() };
     place.policies.set(&disk, off);
@@ -132,7 +132,7 @@ async fn a_guarded_sr_is_only_written_by_guests() {
     let place = Place::new();
     let storage = ready(&place).await;
     let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
-    let snapshot = storage.snapshot_volume(SR, &disk).await.unwrap().location;
+    let snapshot = storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap().location;
     storage.detach(SR).await.unwrap();
     // Something half-done that is its old owner's to finish.
     let half = "11111111-1111-4111-8111-111111111111.vhd";
@@ -145,8 +145,8 @@ async fn a_guarded_sr_is_only_written_by_guests() {
     for refused in [
         code(storage.create_volume(SR, new(8 << 20)).await),
         code(storage.destroy_volume(SR, &snapshot).await),
-        code(storage.snapshot_volume(SR, &disk).await),
-        code(storage.clone_volume(SR, &disk).await),
+        code(storage.snapshot_volume(SR, &disk, &fresh()).await),
+        code(storage.clone_volume(SR, &disk, &fresh()).await),
         code(storage.resize_volume(SR, &disk, 16 << 20).await),
         code(storage.revert_volume(SR, &disk, &snapshot).await),
         code(storage.write(SR, &disk, 0, vec![1; 512]).await),

@@ -143,9 +143,9 @@ impl Volumes {
     }
 
     /// A new volume with the content of another.
-    async fn twin(&self, sr: &str, location: &str, snapshot: bool) -> Result<Volume> {
-        let source = self.volume(sr, location)?;
-        let uuid = uuid::Uuid::new_v4().to_string();
+    async fn twin(&self, sr: &str, location: &str, uuid: &str, snapshot: bool) -> Result<Volume> {
+        plain(uuid)?;
+        let (source, uuid) = (self.volume(sr, location)?, uuid.to_string());
         let (from, to) = (self.path(sr, location), self.path(sr, &uuid));
         blocking(move || {
             let target = File::create(&to).map_err(|e| trouble(&to, &e))?;
@@ -394,14 +394,14 @@ impl Storage for Volumes {
         }
     }
 
-    async fn snapshot_volume(&self, sr: &str, location: &str) -> Result<Volume> {
+    async fn snapshot_volume(&self, sr: &str, location: &str, uuid: &str) -> Result<Volume> {
         self.faults.check("snapshot_volume")?;
-        self.twin(sr, location, true).await
+        self.twin(sr, location, uuid, true).await
     }
 
-    async fn clone_volume(&self, sr: &str, location: &str) -> Result<Volume> {
+    async fn clone_volume(&self, sr: &str, location: &str, uuid: &str) -> Result<Volume> {
         self.faults.check("clone_volume")?;
-        self.twin(sr, location, false).await
+        self.twin(sr, location, uuid, false).await
     }
 
     async fn resize_volume(&self, sr: &str, location: &str, size: i64) -> Result<Volume> {

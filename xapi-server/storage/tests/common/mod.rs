@@ -133,3 +133,8 @@ pub fn disk_server() -> PathBuf {
     });
     program
 }
+
+/// A uuid nobody had.
+pub fn fresh() -> String {
+    uuid::Uuid::new_v4().to_string()
+}

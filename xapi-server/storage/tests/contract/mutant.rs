@@ -80,19 +80,19 @@ impl Storage for Mutant {
     async fn destroy_volume(&self, sr: &str, at: &str) -> Result<()> {
         self.inner.destroy_volume(sr, at).await
     }
-    async fn snapshot_volume(&self, sr: &str, at: &str) -> Result<Volume> {
+    async fn snapshot_volume(&self, sr: &str, at: &str, uuid: &str) -> Result<Volume> {
         if self.mutation == Mutation::WrongParent {
             let size = self.inner.stat_volume(sr, at).await?.virtual_size;
             let made = self.inner.create_volume(sr, crate::common::new(size)).await?;
             return Ok(Volume { snapshot_of: Some(at.into()), ..made });
         }
-        self.inner.snapshot_volume(sr, at).await
+        self.inner.snapshot_volume(sr, at, uuid).await
     }
-    async fn clone_volume(&self, sr: &str, at: &str) -> Result<Volume> {
+    async fn clone_volume(&self, sr: &str, at: &str, uuid: &str) -> Result<Volume> {
         if self.mutation == Mutation::SharedClone {
             return self.inner.stat_volume(sr, at).await;
         }
-        self.inner.clone_volume(sr, at).await
+        self.inner.clone_volume(sr, at, uuid).await
     }
     async fn resize_volume(&self, sr: &str, at: &str, size: i64) -> Result<Volume> {
         let before = self.inner.stat_volume(sr, at).await?.virtual_size;
@@ -125,6 +125,9 @@ impl Storage for Mutant {
             }
         }
         Ok(bytes)
+    }
+    async fn is_untouched(&self, sr: &str, at: &str) -> Result<bool> {
+        self.inner.is_untouched(sr, at).await
     }
     async fn extents(&self, sr: &str, at: &str) -> Result<Vec<(u64, u64)>> {
         self.inner.extents(sr, at).await

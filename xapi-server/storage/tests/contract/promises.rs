@@ -7,7 +7,7 @@ use xapi_backend::{
     storage::{Progress, SrConfig, Volume},
 };
 
-use crate::common::new;
+use crate::common::{fresh, new};
 
 /// Who is asked.
 pub struct World {
@@ -127,9 +127,9 @@ async fn sizes(sr: &Sr) -> Result<(), String> {
 }
 
 async fn twins(sr: &Sr, disk: &str) -> Result<(), String> {
-    let snapshot = sr.storage.snapshot_volume(&sr.sr, disk).await.map_err(told)?;
+    let snapshot = sr.storage.snapshot_volume(&sr.sr, disk, &fresh()).await.map_err(told)?;
     ensure!(snapshot.snapshot_of.as_deref() == Some(disk), "{snapshot:?}");
-    let clone = sr.storage.clone_volume(&sr.sr, disk).await.map_err(told)?;
+    let clone = sr.storage.clone_volume(&sr.sr, disk, &fresh()).await.map_err(told)?;
     ensure!(clone.snapshot_of.is_none() && !clone.hidden, "{clone:?}");
     let size = sr.size(disk).await?;
     ensure!(snapshot.virtual_size == size && clone.virtual_size == size, "sizes differ");
@@ -197,7 +197,7 @@ async fn gone(sr: &Sr, disk: &str) -> Result<(), String> {
         for code in [
             code(sr.storage.stat_volume(&sr.sr, missing).await),
             code(sr.storage.destroy_volume(&sr.sr, missing).await),
-            code(sr.storage.snapshot_volume(&sr.sr, missing).await),
+            code(sr.storage.snapshot_volume(&sr.sr, missing, &fresh()).await),
             code(sr.storage.open_volume(&sr.sr, missing, true).await),
         ] {
             ensure!(code.as_deref() == Some("VDI_MISSING"), "{missing:?}: {code:?}");
@@ -269,11 +269,11 @@ async fn live(sr: &Sr, dice: &mut Dice, model: &mut Model, roll: u64, at: String
             model.insert(at, changed);
         }
         5 if model.len() < 8 => {
-            let twin = sr.storage.snapshot_volume(&sr.sr, &at).await.map_err(told)?;
+            let twin = sr.storage.snapshot_volume(&sr.sr, &at, &fresh()).await.map_err(told)?;
             model.insert(twin.location, disk);
         }
         6 if model.len() < 8 => {
-            let twin = sr.storage.clone_volume(&sr.sr, &at).await.map_err(told)?;
+            let twin = sr.storage.clone_volume(&sr.sr, &at, &fresh()).await.map_err(told)?;
             model.insert(twin.location, disk);
         }
         7 if dice.below(2) == 0 => {

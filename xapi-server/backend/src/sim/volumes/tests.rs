@@ -26,7 +26,7 @@ async fn a_snapshot_keeps_what_was_written_before_it() {
     volumes.attach(&config()).await.unwrap();
     let disk = volumes.create_volume("s", new(8 << 20)).await.unwrap();
     volumes.write("s", &disk.location, 4096, b"before".to_vec()).await.unwrap();
-    let snapshot = volumes.snapshot_volume("s", &disk.location).await.unwrap();
+    let snapshot = volumes.snapshot_volume("s", &disk.location, "one").await.unwrap();
     volumes.write("s", &disk.location, 4096, b"after!".to_vec()).await.unwrap();
     assert_eq!(volumes.read("s", &snapshot.location, 4096, 6).await.unwrap(), b"before");
     volumes.revert_volume("s", &disk.location, &snapshot.location).await.unwrap();
@@ -63,10 +63,10 @@ async fn changes_are_known_between_snapshots() {
     let disk = volumes.create_volume("s", new(8 << 20)).await.unwrap().location;
     volumes.write("s", &disk, 0, vec![1; 4096]).await.unwrap();
     volumes.enable_cbt("s", &disk).await.unwrap();
-    let a = volumes.snapshot_volume("s", &disk).await.unwrap();
+    let a = volumes.snapshot_volume("s", &disk, "a").await.unwrap();
     assert!(a.cbt_enabled);
     volumes.write("s", &disk, BLOCK - 1, vec![2; 2]).await.unwrap();
-    let b = volumes.snapshot_volume("s", &disk).await.unwrap().location;
+    let b = volumes.snapshot_volume("s", &disk, "b").await.unwrap().location;
     volumes.write("s", &disk, 100 * BLOCK, vec![3; 512]).await.unwrap();
     volumes.resize_volume("s", &disk, 9 << 20).await.unwrap();
     let volumes = Volumes::open(dir.path(), Arc::default()).unwrap();

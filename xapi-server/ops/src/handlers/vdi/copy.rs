@@ -13,44 +13,55 @@ use xapi_schema::{
 use xapi_store::Read;
 
 use super::{place, restat, settle, within_both};
-use crate::{Cx, Registry, guard, transfer, unfinished};
+use crate::{
+    Cx, Registry, guard, transfer,
+    unfinished::{self, Whole},
+};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
     on.on(vdi::call::copy, |cx: Cx, this, home, base: Ref<Vdi>, into| async move {
-        copy(&cx, &this, &home, &base, &into).await
+        copy_over(&cx, &this, &home, &base, &into).await
     });
     on.on(vdi::call::resize, resize);
     on.on(vdi::call::resize_online, resize_online);
 }
 
 /// Copies a disk into another SR, or into a disk that is there.
-///
-/// # Errors
-/// VDI_NOT_MANAGED [vdi], VDI_READONLY [into], VDI_TOO_SMALL [into, size], those of the drivers.
-pub async fn copy(
+async fn copy_over(
     cx: &Cx,
     this: &Ref<Vdi>,
     home: &Ref<Sr>,
     base: &Ref<Vdi>,
     into: &Ref<Vdi>,
 ) -> Result<Ref<Vdi>> {
-    guard::within(cx, this, VdiOperations::Copy, copy_within(cx, this, home, base, into)).await
+    let work = copy_within(cx, this, home, base, into, Whole::AtOnce);
+    guard::within(cx, this, VdiOperations::Copy, work).await
 }
 
-/// As [`copy`], under a mark of the caller's.
+/// Copies a disk into another SR.
 ///
 /// # Errors
-/// As [`copy`].
+/// VDI_NOT_MANAGED [vdi], those of the drivers.
+pub async fn copy(cx: &Cx, this: &Ref<Vdi>, home: &Ref<Sr>, whole: Whole) -> Result<Ref<Vdi>> {
+    let null = Ref::null();
+    guard::within(cx, this, VdiOperations::Copy, copy_within(cx, this, home, &null, &null, whole)).await
+}
+
+/// As [`copy`], also into a disk that is there, under a mark of the caller's.
+///
+/// # Errors
+/// VDI_READONLY [into], VDI_TOO_SMALL [into, size], and as [`copy`].
 pub async fn copy_within(
     cx: &Cx,
     this: &Ref<Vdi>,
     home: &Ref<Sr>,
     base: &Ref<Vdi>,
     into: &Ref<Vdi>,
+    whole: Whole,
 ) -> Result<Ref<Vdi>> {
     let hold = transfer::hold(cx, this).await?;
-    let outcome = copy_to(cx, this, home, base, into).await;
+    let outcome = copy_to(cx, this, home, base, into, whole).await;
     hold.release().await;
     outcome
 }
@@ -61,6 +72,7 @@ async fn copy_to(
     home: &Ref<Sr>,
     base: &Ref<Vdi>,
     into: &Ref<Vdi>,
+    whole: Whole,
 ) -> Result<Ref<Vdi>> {
     let from = place(cx, this)?;
     let record = cx.snapshot().record(this)?.clone();
@@ -102,7 +114,9 @@ async fn copy_to(
     copied?;
     let (source, made, host) = (this.clone(), target.clone(), cx.host().clone());
     cx.commit(move |tx| {
-        unfinished::settle(tx, &host, std::slice::from_ref(&made), &[])?;
+        if !fresh || whole == Whole::AtOnce {
+            unfinished::settle(tx, &host, std::slice::from_ref(&made), &[])?;
+        }
         let content = tx.get(&source, vdi::other_config)?.get("content_id").cloned();
         let content = content.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         tx.update(&made, vdi::other_config, |config| config.set("content_id".into(), content))
@@ -149,9 +163,18 @@ async fn resize_online(cx: Cx, this: Ref<Vdi>, size: i64) -> Result<()> {
 
 async fn grow(cx: &Cx, this: &Ref<Vdi>, size: i64) -> Result<()> {
     let place = place(cx, this)?;
-    let volume = cx.xapi.backends.storage.resize_volume(&place.sr, &place.location, size).await?;
-    let (target, home) = (this.clone(), place.home.clone());
+    unfinished::change(cx, this).await?;
+    let grown = cx.xapi.backends.storage.resize_volume(&place.sr, &place.location, size).await;
+    let (host, target, home) = (cx.host().clone(), this.clone(), place.home.clone());
+    let volume = match grown {
+        Ok(volume) => volume,
+        Err(failure) => {
+            cx.commit(move |tx| unfinished::changed(tx, &host, &target)).await?;
+            return Err(failure);
+        }
+    };
     cx.commit(move |tx| {
+        unfinished::changed(tx, &host, &target)?;
         tx.set(&target, vdi::virtual_size, volume.virtual_size)?;
         tx.set(&target, vdi::physical_utilisation, volume.physical_utilisation)?;
         settle(tx, &home)

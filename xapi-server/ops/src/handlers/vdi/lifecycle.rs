@@ -13,6 +13,7 @@ use crate::{
     Cx, Registry, guard,
     handlers::{overlay, sr as repository, text, texts},
     rules,
+    unfinished::{self, Whole},
 };
 
 /// Registers the methods.
@@ -29,27 +30,19 @@ pub fn register(on: &mut Registry) {
 }
 
 async fn create(cx: Cx, members: Value) -> Result<Ref<Vdi>> {
-    create_disk(&cx, &members).await
+    create_disk(&cx, &members, Whole::AtOnce).await
 }
 
 /// Makes a disk from a constructor's members.
 ///
 /// # Errors
 /// VDI_INCOMPATIBLE_TYPE ["", type], SR_HAS_NO_PBDS [sr], those of the driver.
-pub async fn create_disk(cx: &Cx, members: &Value) -> Result<Ref<Vdi>> {
-    create_disk_as(cx, members, None).await
-}
-
-/// As [`create_disk`]; with a uuid chosen beforehand the disk counts as unfinished.
-///
-/// # Errors
-/// As [`create_disk`].
-pub async fn create_disk_as(cx: &Cx, members: &Value, chosen: Option<String>) -> Result<Ref<Vdi>> {
+pub async fn create_disk(cx: &Cx, members: &Value, whole: Whole) -> Result<Ref<Vdi>> {
     let home: Ref<Sr> = Ref::new(text(members, "SR"));
-    guard::within(cx, &home, StorageOperations::VdiCreate, create_in(cx, &home, members, chosen)).await
+    guard::within(cx, &home, StorageOperations::VdiCreate, create_in(cx, &home, members, whole)).await
 }
 
-async fn create_in(cx: &Cx, home: &Ref<Sr>, members: &Value, chosen: Option<String>) -> Result<Ref<Vdi>> {
+async fn create_in(cx: &Cx, home: &Ref<Sr>, members: &Value, whole: Whole) -> Result<Ref<Vdi>> {
     let kind = text(members, "type");
     if kind == "cbt_metadata" {
         let spelled = rules::vdi_type_text(VdiType::CbtMetadata);
@@ -61,22 +54,29 @@ async fn create_in(cx: &Cx, home: &Ref<Sr>, members: &Value, chosen: Option<Stri
         Some(Value::Int(size)) => *size,
         _ => 0,
     };
-    let unfinished = chosen.is_some();
+    let fixed = (kind == "user" && name == "Pool Metadata Backup").then(|| backup_uuid(&uuid));
+    let note = unfinished::expect(cx, home, fixed).await?;
     let new = NewVolume {
-        uuid: chosen
-            .or_else(|| (kind == "user" && name == "Pool Metadata Backup").then(|| backup_uuid(&uuid))),
+        uuid: Some(note.uuid.clone()),
         name,
         description: text(members, "name_description"),
         virtual_size: size,
         kind,
         sm_config: texts(members, "sm_config").0,
     };
-    let volume = cx.xapi.backends.storage.create_volume(&uuid, new).await?;
+    let volume = match cx.xapi.backends.storage.create_volume(&uuid, new).await {
+        Ok(volume) => volume,
+        Err(failure) => {
+            note.withdraw(cx).await;
+            return Err(failure);
+        }
+    };
     let (target, members, made) = (home.clone(), members.clone(), volume.clone());
+    let (host, noted) = (cx.host().clone(), note.clone());
     let written = cx
         .commit(move |tx| {
             let disk = row::fresh(tx, &target, &made, &members)?;
-            tx.set(&disk, vdi::storage_lock, unfinished)?;
+            noted.arrive(tx, &host, &disk, whole)?;
             settle(tx, &target)?;
             Ok(disk)
         })
@@ -87,12 +87,17 @@ async fn create_in(cx: &Cx, home: &Ref<Sr>, members: &Value, chosen: Option<Stri
             Ok(disk)
         }
         Err(failure) => {
-            // A volume without a row would be lost space.
-            if let Err(failure) = cx.xapi.backends.storage.destroy_volume(&uuid, &volume.location).await {
-                tracing::error!(%failure, volume = volume.location, "a volume without a row stayed behind");
-            }
+            remove_volume(cx, &uuid, &volume.location, note).await;
             Err(failure)
         }
+    }
+}
+
+/// A volume without a row would be lost space.
+pub(super) async fn remove_volume(cx: &Cx, home: &str, location: &str, note: unfinished::Note) {
+    match cx.xapi.backends.storage.destroy_volume(home, location).await {
+        Ok(()) => note.withdraw(cx).await,
+        Err(failure) => tracing::error!(%failure, location, "a volume without a row stayed behind"),
     }
 }
 
@@ -108,12 +113,39 @@ fn backup_uuid(sr: &str) -> String {
 /// # Errors
 /// VDI_IN_USE [vdi, destroy], VDI_NOT_MANAGED [vdi], SR_HAS_NO_PBDS [sr], those of the driver.
 pub async fn destroy(cx: &Cx, this: &Ref<Vdi>) -> Result<()> {
+    remove_disk(cx, this, false).await
+}
+
+/// As [`destroy`], for a disk noted as unfinished or as going: its data may be gone already.
+///
+/// # Errors
+/// As [`destroy`].
+pub async fn destroy_condemned(cx: &Cx, this: &Ref<Vdi>) -> Result<()> {
+    remove_disk(cx, this, true).await
+}
+
+async fn remove_disk(cx: &Cx, this: &Ref<Vdi>, condemned: bool) -> Result<()> {
     let home = cx.snapshot().get(this, vdi::SR)?;
     let work = async {
         let place = place(cx, this)?;
-        cx.xapi.backends.storage.destroy_volume(&place.sr, &place.location).await?;
-        let (target, home) = (this.clone(), home.clone());
+        if !condemned {
+            // From here on the row is only what is left of the disk.
+            let (host, target) = (cx.host().clone(), this.clone());
+            cx.commit(move |tx| unfinished::condemn(tx, &host, &[target])).await?;
+        }
+        let gone = cx.xapi.backends.storage.destroy_volume(&place.sr, &place.location).await;
+        let (host, target, home) = (cx.host().clone(), this.clone(), home.clone());
+        match gone {
+            Err(failure) if condemned && failure.is(&errors::VDI_MISSING) => {}
+            Err(failure) if condemned => return Err(failure),
+            Err(failure) => {
+                cx.commit(move |tx| unfinished::spare(tx, &host, &target)).await?;
+                return Err(failure);
+            }
+            Ok(()) => {}
+        }
         cx.commit(move |tx| {
+            unfinished::spare(tx, &host, &target)?;
             remove(tx, &target)?;
             settle(tx, &home)
         })

@@ -7,8 +7,11 @@ use xapi_schema::{
 };
 use xapi_store::Read;
 
-use super::{copy, destroy};
-use crate::{Cx, Registry, guard, rules, transfer};
+use super::copy;
+use crate::{
+    Cx, Registry, guard, rules, transfer,
+    unfinished::{self, Whole},
+};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
@@ -31,9 +34,11 @@ async fn pool_migrate(cx: Cx, this: Ref<Vdi>, home: Ref<Sr>, _: Map<String, Stri
     }
     let made = {
         let work = async {
-            let made = copy::copy_within(&cx, &this, &home, &Ref::null(), &Ref::null()).await?;
-            let (old, new) = (this.clone(), made.clone());
+            let made = copy::copy_within(&cx, &this, &home, &Ref::null(), &Ref::null(), Whole::Later).await?;
+            let (old, new, host) = (this.clone(), made.clone(), cx.host().clone());
             cx.commit(move |tx| {
+                unfinished::settle(tx, &host, std::slice::from_ref(&new), &[])?;
+                unfinished::condemn(tx, &host, std::slice::from_ref(&old))?;
                 for slot in tx.get(&old, vdi::VBDs)? {
                     tx.set(&slot, vbd::VDI, new.clone())?;
                 }
@@ -55,8 +60,6 @@ async fn pool_migrate(cx: Cx, this: Ref<Vdi>, home: Ref<Sr>, _: Map<String, Stri
         guard::within(&cx, &guest, VmOperations::MigrateSend, mirrored).await?
     };
     // The VM has its new disk already; an old one that stays behind costs space only.
-    if let Err(failure) = destroy(&cx, &this).await {
-        tracing::error!(%failure, disk = %this, "the old disk of a move stayed behind");
-    }
+    unfinished::abandon(&cx, &this).await;
     Ok(made)
 }

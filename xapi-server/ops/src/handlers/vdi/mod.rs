@@ -13,10 +13,11 @@ mod snapshot;
 
 pub use cbt::unknown_changes;
 pub use copy::copy;
-pub use lifecycle::{create_disk, create_disk_as, destroy};
+pub use lifecycle::{create_disk, destroy, destroy_condemned};
 pub use nbd::purpose as nbd_purpose;
 pub use snapshot::{clone, snapshot};
 
+use xapi_backend::storage::Volume;
 use xapi_schema::{
     Failure, Ref, Result,
     classes::{Sr, Vdi, VdiOperations, sr, vdi},
@@ -56,6 +57,15 @@ fn place(cx: &Cx, this: &Ref<Vdi>) -> Result<Place> {
         return Err(errors::VDI_NOT_MANAGED.with([this]));
     }
     Ok(Place { sr: snapshot.get(&home, sr::uuid)?, home, location: record.get(vdi::location) })
+}
+
+/// What the storage says of a disk.
+///
+/// # Errors
+/// VDI_NOT_MANAGED [vdi], SR_HAS_NO_PBDS [sr], those of the driver.
+pub async fn now(cx: &Cx, this: &Ref<Vdi>) -> Result<Volume> {
+    let place = place(cx, this)?;
+    cx.xapi.backends.storage.stat_volume(&place.sr, &place.location).await
 }
 
 /// Marks an SR, then one of its disks, and runs work under both marks.

@@ -7,13 +7,21 @@ use xapi_schema::{
 };
 use xapi_store::Read;
 
-use super::{place, restat, row, settle, within_both};
-use crate::{Cx, Registry, guard};
+use super::{lifecycle, place, restat, row, settle, within_both};
+use crate::{
+    Cx, Registry, guard,
+    unfinished::{self, Whole},
+};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
-    on.on(vdi::call::snapshot, |cx: Cx, this, params| async move { snapshot(&cx, &this, params).await });
-    on.on(vdi::call::clone, |cx: Cx, this, params| async move { clone(&cx, &this, params).await });
+    on.on(vdi::call::snapshot, |cx: Cx, this, params| async move {
+        snapshot(&cx, &this, params, Whole::AtOnce).await
+    });
+    on.on(
+        vdi::call::clone,
+        |cx: Cx, this, params| async move { clone(&cx, &this, params, Whole::AtOnce).await },
+    );
     on.on(vdi::call::revert, revert);
 }
 
@@ -21,8 +29,13 @@ pub fn register(on: &mut Registry) {
 ///
 /// # Errors
 /// VDI_NOT_MANAGED [vdi], SR_HAS_NO_PBDS [sr], those of the driver.
-pub async fn snapshot(cx: &Cx, this: &Ref<Vdi>, params: Map<String, String>) -> Result<Ref<Vdi>> {
-    let work = twin(cx, this, params, true);
+pub async fn snapshot(
+    cx: &Cx,
+    this: &Ref<Vdi>,
+    params: Map<String, String>,
+    whole: Whole,
+) -> Result<Ref<Vdi>> {
+    let work = twin(cx, this, params, true, whole);
     within_both(cx, this, StorageOperations::VdiSnapshot, VdiOperations::Snapshot, work).await
 }
 
@@ -30,37 +43,48 @@ pub async fn snapshot(cx: &Cx, this: &Ref<Vdi>, params: Map<String, String>) -> 
 ///
 /// # Errors
 /// As [`snapshot`].
-pub async fn clone(cx: &Cx, this: &Ref<Vdi>, params: Map<String, String>) -> Result<Ref<Vdi>> {
-    let work = twin(cx, this, params, false);
+pub async fn clone(cx: &Cx, this: &Ref<Vdi>, params: Map<String, String>, whole: Whole) -> Result<Ref<Vdi>> {
+    let work = twin(cx, this, params, false, whole);
     within_both(cx, this, StorageOperations::VdiClone, VdiOperations::Clone, work).await
 }
 
-async fn twin(cx: &Cx, this: &Ref<Vdi>, params: Map<String, String>, frozen: bool) -> Result<Ref<Vdi>> {
+async fn twin(
+    cx: &Cx,
+    this: &Ref<Vdi>,
+    params: Map<String, String>,
+    frozen: bool,
+    whole: Whole,
+) -> Result<Ref<Vdi>> {
     let place = place(cx, this)?;
     let storage = &cx.xapi.backends.storage;
-    let volume = if frozen {
-        storage.snapshot_volume(&place.sr, &place.location).await?
+    let note = unfinished::expect(cx, &place.home, None).await?;
+    let made = if frozen {
+        storage.snapshot_volume(&place.sr, &place.location, &note.uuid).await
     } else {
-        storage.clone_volume(&place.sr, &place.location).await?
+        storage.clone_volume(&place.sr, &place.location, &note.uuid).await
+    };
+    let volume = match made {
+        Ok(volume) => volume,
+        Err(failure) => {
+            note.withdraw(cx).await;
+            return Err(failure);
+        }
     };
     let (source, home, location) = (this.clone(), place.home.clone(), volume.location.clone());
+    let (host, noted) = (cx.host().clone(), note.clone());
     let now = frozen.then(|| cx.clock().date());
     let written = cx
         .commit(move |tx| {
             let record = tx.record(&source)?.clone();
             let made = row::twin(tx, &source, &record, &volume, now, params)?;
+            noted.arrive(tx, &host, &made, whole)?;
             settle(tx, &home)?;
             Ok(made)
         })
         .await;
     match &written {
         Ok(_) => restat(cx, &place.home).await,
-        Err(_) => {
-            // A volume without a row would be lost space.
-            if let Err(failure) = storage.destroy_volume(&place.sr, &location).await {
-                tracing::error!(%failure, location, "a volume without a row stayed behind");
-            }
-        }
+        Err(_) => lifecycle::remove_volume(cx, &place.sr, &location, note).await,
     }
     written
 }
@@ -76,9 +100,17 @@ async fn revert(cx: Cx, snapshot: Ref<Vdi>) -> Result<()> {
             return Err(super::unimplemented(&home));
         }
         let storage = &cx.xapi.backends.storage;
-        let volume = storage.revert_volume(&to.sr, &to.location, &from.location).await?;
-        let target = origin.clone();
+        unfinished::change(&cx, &origin).await?;
+        let (host, target) = (cx.host().clone(), origin.clone());
+        let volume = match storage.revert_volume(&to.sr, &to.location, &from.location).await {
+            Ok(volume) => volume,
+            Err(failure) => {
+                cx.commit(move |tx| unfinished::changed(tx, &host, &target)).await?;
+                return Err(failure);
+            }
+        };
         cx.commit(move |tx| {
+            unfinished::changed(tx, &host, &target)?;
             tx.set(&target, vdi::virtual_size, volume.virtual_size)?;
             settle(tx, &to.home)
         })

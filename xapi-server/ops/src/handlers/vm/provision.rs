@@ -12,6 +12,7 @@ use crate::{
     Cx, Registry, guard,
     handlers::{vbd as device, vdi as disk},
     rules,
+    unfinished::{self, Whole},
 };
 
 /// Registers the method.
@@ -142,7 +143,8 @@ async fn add(
         ("other_config", Value::map::<&str>([])),
         ("sm_config", Value::map([("vmhint", Value::str(hint))])),
     ]);
-    let image = cx.subtask("VDI.create", |cx| async move { disk::create_disk(&cx, &members).await }).await?;
+    let create = |cx: Cx| async move { disk::create_disk(&cx, &members, Whole::Later).await };
+    let image = cx.subtask("VDI.create", create).await?;
     made.push((None, image.clone()));
     let members = Value::map([
         ("VM", Value::Str(this.text().clone())),
@@ -155,8 +157,10 @@ async fn add(
         ("empty", Value::Bool(false)),
         ("other_config", Value::map([("owner", Value::EMPTY)])),
     ]);
+    let host = cx.host().clone();
     let attached = cx
         .commit(move |tx| {
+            unfinished::settle(tx, &host, std::slice::from_ref(&image), &[])?;
             let attached = device::create_row(tx, &members)?;
             let place = tx.get(&attached, xapi_schema::classes::vbd::userdevice)?;
             tx.set(&image, vdi::name_label, place)?;
@@ -176,9 +180,7 @@ async fn remove(cx: &Cx, made: Vec<(Option<Ref<Vbd>>, Ref<Vdi>)>) {
             // Destroying the disk removes it too, should this fail.
             let _ = cx.commit(move |tx| device::remove(tx, &attached)).await;
         }
-        if let Err(failure) = disk::destroy(cx, &image).await {
-            tracing::error!(%failure, vdi = %image, "a disk of a provision that failed stayed behind");
-        }
+        unfinished::abandon(cx, &image).await;
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     Cx, Registry, guard,
     handlers::{vbd as device, vdi as disk, vif as card},
     rules,
+    unfinished::{self, Whole},
 };
 
 /// Fields a revert leaves as they are.
@@ -135,14 +136,14 @@ async fn disks(cx: &Cx, snapshot: &Ref<Vm>, this: &Ref<Vm>) -> Result<()> {
             cx.check_cancelled()?;
             let copy = cx
                 .subtask("Async.VDI.clone", |cx| async move {
-                    disk::clone(&cx, &source, xapi_schema::Map::default()).await
+                    disk::clone(&cx, &source, xapi_schema::Map::default(), Whole::Later).await
                 })
                 .await?;
             made.push((place, copy));
         }
         let image = frozen.get(vm::suspend_VDI);
         match state.exists(&image) {
-            true => disk::clone(cx, &image, xapi_schema::Map::default()).await.map(Some),
+            true => disk::clone(cx, &image, xapi_schema::Map::default(), Whole::Later).await.map(Some),
             false => Ok(None),
         }
     };
@@ -150,9 +151,7 @@ async fn disks(cx: &Cx, snapshot: &Ref<Vm>, this: &Ref<Vm>) -> Result<()> {
         Ok(image) => image,
         Err(failure) => {
             for (_, copy) in made {
-                if let Err(failure) = disk::destroy(cx, &copy).await {
-                    tracing::error!(%failure, vdi = %copy, "a disk of a revert that failed stayed behind");
-                }
+                unfinished::abandon(cx, &copy).await;
             }
             return Err(failure);
         }
@@ -169,12 +168,17 @@ async fn disks(cx: &Cx, snapshot: &Ref<Vm>, this: &Ref<Vm>) -> Result<()> {
         .filter(|old| origins.contains(old))
         .collect();
     let (from, to, pairs) = (snapshot.clone(), this.clone(), made);
-    cx.commit(move |tx| swap(tx, &from, &to, &pairs, image)).await?;
+    let (host, going) = (cx.host().clone(), replaced.clone());
+    cx.commit(move |tx| {
+        let fresh: Vec<Ref<Vdi>> = pairs.iter().map(|(_, disk)| disk.clone()).chain(image.clone()).collect();
+        unfinished::settle(tx, &host, &fresh, &[])?;
+        unfinished::condemn(tx, &host, &going)?;
+        swap(tx, &from, &to, &pairs, image)
+    })
+    .await?;
     cx.progress(0.9).await;
     for old in replaced {
-        if let Err(failure) = disk::destroy(cx, &old).await {
-            tracing::error!(%failure, vdi = %old, "a disk replaced by a revert stayed behind");
-        }
+        unfinished::abandon(cx, &old).await;
     }
     cx.progress(1.0).await;
     Ok(())

@@ -14,7 +14,11 @@ use super::{
     placement::{self, Wanted},
     reset, start,
 };
-use crate::{Cx, Registry, guard, handlers::vdi as disk};
+use crate::{
+    Cx, Registry, guard,
+    handlers::vdi as disk,
+    unfinished::{self, Whole},
+};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
@@ -66,7 +70,7 @@ pub async fn save(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
             ]),
         ),
     ]);
-    let image = match disk::create_disk(cx, &members).await {
+    let image = match disk::create_disk(cx, &members, Whole::Later).await {
         Err(failure) if failure.code == "SR_BACKEND_FAILURE_44" => {
             return Err(errors::SR_SUSPEND_SPACE_INSUFFICIENT.with([&home]));
         }
@@ -76,8 +80,9 @@ pub async fn save(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
     cx.commit(move |tx| tx.set(&target, vm::suspend_VDI, written)).await?;
     match freeze(cx, this, &image).await {
         Ok(resume_data) => {
-            let target = this.clone();
+            let (target, host) = (this.clone(), cx.host().clone());
             cx.commit(move |tx| {
+                unfinished::settle(tx, &host, std::slice::from_ref(&image), &[])?;
                 tx.set(&target, vm::last_booted_record, resume_data)?;
                 reset::suspended(tx, &target)
             })
@@ -86,7 +91,7 @@ pub async fn save(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
         Err(failure) => {
             let target = this.clone();
             cx.commit(move |tx| tx.set(&target, vm::suspend_VDI, Ref::null())).await?;
-            drop_image(cx, &image).await;
+            unfinished::abandon(cx, &image).await;
             Err(failure)
         }
     }

@@ -12,7 +12,12 @@ use xapi_schema::{
 use xapi_store::Read;
 
 use super::{note, suspend};
-use crate::{Cx, Registry, guard, handlers::vdi as disk, rules};
+use crate::{
+    Cx, Registry, guard,
+    handlers::vdi as disk,
+    rules,
+    unfinished::{self, Whole},
+};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
@@ -134,7 +139,13 @@ pub async fn twin(cx: &Cx, this: &Ref<Vm>, name: &str, how: &How, op: Op) -> Res
                 mark: (cx.task_key(), op),
                 now: cx.clock().date(),
             };
-            let written = cx.commit(move |tx| rows::write(tx, &source, &copy)).await;
+            let (host, disks) = (cx.host().clone(), all(&made, &image));
+            let written = cx
+                .commit(move |tx| {
+                    unfinished::settle(tx, &host, &disks, &[])?;
+                    rows::write(tx, &source, &copy)
+                })
+                .await;
             match written {
                 Ok(copy) => {
                     let target = copy.clone();
@@ -142,23 +153,26 @@ pub async fn twin(cx: &Cx, this: &Ref<Vm>, name: &str, how: &How, op: Op) -> Res
                     Ok(copy)
                 }
                 Err(failure) => {
-                    undo(cx, made.into_iter().map(|(_, disk)| disk).chain(image).collect()).await;
+                    undo(cx, all(&made, &image)).await;
                     Err(failure)
                 }
             }
         }
         Err(failure) => {
-            undo(cx, made.into_iter().map(|(_, disk)| disk).collect()).await;
+            undo(cx, all(&made, &None)).await;
             Err(failure)
         }
     }
 }
 
+/// Every disk that was made.
+fn all(made: &Pairs, image: &Option<Ref<Vdi>>) -> Vec<Ref<Vdi>> {
+    made.iter().map(|(_, disk)| disk.clone()).chain(image.clone()).collect()
+}
+
 async fn undo(cx: &Cx, disks: Vec<Ref<Vdi>>) {
     for made in disks {
-        if let Err(failure) = disk::destroy(cx, &made).await {
-            tracing::error!(%failure, vdi = %made, "a disk of a copy that failed stayed behind");
-        }
+        unfinished::abandon(cx, &made).await;
     }
 }
 
@@ -210,21 +224,25 @@ async fn copy_disk(cx: &Cx, source: &Ref<Vdi>, how: &How, hint: &str) -> Result<
     let source = source.clone();
     match how {
         How::Snapshot { .. } | How::Checkpoint => {
-            cx.subtask("Async.VDI.snapshot", |cx| async move { disk::snapshot(&cx, &source, params()).await })
-                .await
+            cx.subtask("Async.VDI.snapshot", |cx| async move {
+                disk::snapshot(&cx, &source, params(), Whole::Later).await
+            })
+            .await
         }
         How::Clone => {
-            cx.subtask("Async.VDI.clone", |cx| async move { disk::clone(&cx, &source, params()).await }).await
+            cx.subtask("Async.VDI.clone", |cx| async move {
+                disk::clone(&cx, &source, params(), Whole::Later).await
+            })
+            .await
         }
         How::Copy(target) => {
             let target = match target {
                 Some(target) => target.clone(),
                 None => cx.snapshot().get(&source, vdi::SR)?,
             };
-            let null = Ref::null();
             cx.subtask(
                 "Async.VDI.copy",
-                |cx| async move { disk::copy(&cx, &source, &target, &null, &null).await },
+                |cx| async move { disk::copy(&cx, &source, &target, Whole::Later).await },
             )
             .await
         }
