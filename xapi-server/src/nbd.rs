@@ -139,7 +139,7 @@ fn talk(
         Outcome::Leave => Ok(()),
         Outcome::Serve(agreed) => {
             stream.set_read_timeout(Some(SILENCE))?;
-            transmit(&mut io::BufReader::new(input), &mut output, &agreed)
+            transmit(&mut io::BufReader::with_capacity(64 << 10, input), &mut output, &agreed)
         }
         Outcome::Secure(greeted) => {
             let connection = ServerConnection::new(tls).map_err(io::Error::other)?;
@@ -149,7 +149,7 @@ fn talk(
                 return Ok(());
             };
             stream.set_read_timeout(Some(SILENCE))?;
-            transmit(&mut input, &mut output, &agreed)
+            transmit(&mut io::BufReader::with_capacity(64 << 10, input), &mut output, &agreed)
         }
     }
 }

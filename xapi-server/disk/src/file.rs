@@ -69,6 +69,10 @@ pub trait BlockFile: Send + Sync {
         Ok(false)
     }
 
+    /// Tells that a stretch was written for good: the system may begin to store it while more is written, and need not
+    /// keep it in memory. A hint: nothing is durable before [`flush`](BlockFile::flush).
+    fn written(&self, _offset: u64, _len: u64) {}
+
     /// Claims the file for as long as this handle lives; false when another handle, of this or another process of
     /// this host, has claimed it. Files that can't be claimed say true.
     ///
@@ -106,6 +110,17 @@ impl OsFile {
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
         file.set_len(bytes)?;
         Ok(OsFile { file, fixed, device: false })
+    }
+}
+
+/// Lets the system begin to store a stretch of `file`: an `fsync` at the end of a long copy then has little left to do.
+/// Pages that are not needed begin their way to the device when the system is told so, and only leave memory when
+/// they have arrived.
+pub(crate) fn store_soon(file: &File, offset: u64, len: u64) {
+    use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+    if let (Ok(at), Ok(n)) = (i64::try_from(offset), i64::try_from(len)) {
+        // A file that knows no advice is stored at the end.
+        let _ = posix_fadvise(file, at, n, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
     }
 }
 
@@ -175,6 +190,10 @@ impl BlockFile for OsFile {
             Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::ENODEV | Errno::EINVAL) => Ok(false),
             Err(e) => Err(e.into()),
         }
+    }
+
+    fn written(&self, offset: u64, len: u64) {
+        store_soon(&self.file, offset, len);
     }
 
     fn claim(&self) -> io::Result<bool> {

@@ -1,13 +1,17 @@
 //! A writer that lets reading and writing go on at the same time: pieces are written by a thread of their own. Never
 //! says that all is written before it is.
 
+use crate::convert::{STORE, runs};
+use crate::file::store_soon;
+use std::fs::File;
 use std::io::{self, Write};
 use std::mem;
+use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 /// Bytes that are handed over at a time.
-const PIECE: usize = 1 << 20;
+const PIECE: usize = 1 << 18;
 /// Pieces on their way: what bounds the memory.
 const AHEAD: usize = 4;
 
@@ -81,6 +85,37 @@ impl Write for Behind {
     /// Nothing: what was written is on its way, and only [`end`](Behind::end) knows that it arrived.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// A new file written from its start to its end. Zeros become holes, and bytes begin their way to the device early.
+pub(super) struct Storing {
+    file: File,
+    at: u64,
+    told: u64,
+}
+
+impl Storing {
+    /// Writes `file`, which is empty, from its start.
+    pub(super) fn new(file: File) -> Storing {
+        Storing { file, at: 0, told: 0 }
+    }
+}
+
+impl Write for Storing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        runs(bytes, |from, piece| self.file.write_all_at(piece, self.at + from as u64))?;
+        self.at += bytes.len() as u64;
+        if self.at - self.told >= STORE {
+            store_soon(&self.file, self.told, self.at - self.told);
+            self.told = self.at;
+        }
+        Ok(bytes.len())
+    }
+
+    /// Gives the file its length, which zeros at its end have not.
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.set_len(self.at)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What makes and changes images: convert, create, snapshot, coalesce, resize, repair. Never replaces a file.
 
 use super::Opened;
-use super::behind::Behind;
+use super::behind::{Behind, Storing};
 use crate::chain::{Chain, Format, Layer};
 use crate::convert::{RawTarget, copy, export_qcow2, export_raw, export_vhd};
 use crate::error::{Error, Result};
@@ -95,7 +95,7 @@ fn put_in_place(part: &Path, target: &Path) -> Result<()> {
 }
 
 fn into_file(source: &dyn Source, format: Format, parent: Option<ParentRef>, file: &File) -> Result<()> {
-    let mut out = Behind::new(file.try_clone()?)?;
+    let mut out = Behind::new(Storing::new(file.try_clone()?))?;
     let streamed = stream(source, format, parent, &mut out);
     let written = out.end();
     // An error of writing ends reading with a poorer one.

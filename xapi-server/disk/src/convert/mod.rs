@@ -1,11 +1,13 @@
 //! Copies disks between formats, from any [`Source`] to streams and targets, in constant memory and without
 //! temporary files. Zeros and holes stay holes. Never opens an image by name.
 
+mod copy;
 mod qcow2_in;
 mod qcow2_out;
 mod vhd_in;
 mod vhd_out;
 
+pub use copy::copy;
 pub use qcow2_in::Qcow2Stream;
 pub use qcow2_out::export_qcow2;
 pub use vhd_in::VhdStream;
@@ -14,13 +16,13 @@ pub use vhd_out::export_vhd;
 use crate::disk::Disk;
 use crate::error::Result;
 use crate::file::BlockFile;
-use crate::source::{Source, State, check_range, extents};
+use crate::source::{Source, check_range};
 use crate::vhd::writer::Writer;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
 /// Bytes moved at a time.
-pub(crate) const CHUNK: usize = 1 << 20;
+pub(crate) const CHUNK: usize = 1 << 18;
 /// Zeros are looked for in pieces of this many bytes.
 const GRAIN: usize = 4096;
 
@@ -85,10 +87,15 @@ impl Target for Writer {
     }
 }
 
+/// Bytes written before the system is told to store them.
+pub(crate) const STORE: u64 = 8 << 20;
+
 /// A raw image as a target.
 pub struct RawTarget {
     file: Arc<dyn BlockFile>,
     size: u64,
+    /// What was written one after the other and not yet told: first byte and the byte behind.
+    fresh: (u64, u64),
 }
 
 impl RawTarget {
@@ -102,7 +109,7 @@ impl RawTarget {
         } else if file.size()? < size {
             return Err(crate::Error::NoSpace { need: size, have: file.size()? });
         }
-        Ok(RawTarget { file, size })
+        Ok(RawTarget { file, size, fresh: (0, 0) })
     }
 }
 
@@ -113,7 +120,17 @@ impl Target for RawTarget {
 
     fn put(&mut self, offset: u64, data: &[u8]) -> Result<()> {
         check_range(offset, data.len() as u64, self.size)?;
-        Ok(self.file.write_at(offset, data)?)
+        self.file.write_at(offset, data)?;
+        let end = offset + data.len() as u64;
+        if offset < self.fresh.1 {
+            self.fresh = (offset, offset);
+        }
+        self.fresh.1 = end;
+        if end - self.fresh.0 >= STORE {
+            self.file.written(self.fresh.0, end - self.fresh.0);
+            self.fresh = (end, end);
+        }
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<()> {
@@ -121,58 +138,29 @@ impl Target for RawTarget {
     }
 }
 
-/// Writes `data`, leaving out pieces that are zero when `fresh` says that the target reads as zeros there.
-pub(crate) fn put_sparse(target: &mut dyn Target, offset: u64, data: &[u8], fresh: bool) -> Result<()> {
-    if !fresh {
-        return target.put(offset, data);
-    }
+/// The stretches of `data` that are not zero, in whole grains: where each begins, and its bytes.
+pub(crate) fn runs<E>(data: &[u8], mut each: impl FnMut(usize, &[u8]) -> Result<(), E>) -> Result<(), E> {
     let mut start = None;
     for (i, piece) in data.chunks(GRAIN).enumerate() {
         let at = i * GRAIN;
         match (piece.iter().all(|b| *b == 0), start) {
             (false, None) => start = Some(at),
             (true, Some(from)) => {
-                target.put(offset + from as u64, &data[from..at])?;
+                each(from, &data[from..at])?;
                 start = None;
             }
             _ => {}
         }
     }
-    start.map_or(Ok(()), |from| target.put(offset + from as u64, &data[from..]))
+    start.map_or(Ok(()), |from| each(from, &data[from..]))
 }
 
-/// Copies `source` into `target`: its data, and with `fresh` false also its zeros. Absent stretches are left alone.
-/// Durable on return.
-///
-/// # Errors
-/// [`crate::Error::Refused`] when the target is smaller; what reading, writing and `progress` say.
-pub fn copy(source: &dyn Source, target: &mut dyn Target, fresh: bool, progress: Progress) -> Result<()> {
-    if target.size() < source.size() {
-        return Err(crate::Error::Refused("the target is smaller than the disk".into()));
+/// Writes `data`, leaving out pieces that are zero when `fresh` says that the target reads as zeros there.
+pub(crate) fn put_sparse(target: &mut dyn Target, offset: u64, data: &[u8], fresh: bool) -> Result<()> {
+    if !fresh {
+        return target.put(offset, data);
     }
-    let mut buf = vec![0; CHUNK];
-    extents(source, |e| {
-        let mut at = e.start;
-        let end = e.start + e.len;
-        while at < end {
-            let n = (end - at).min(CHUNK as u64) as usize;
-            match e.state {
-                State::Data => {
-                    source.read_at(at, &mut buf[..n])?;
-                    put_sparse(target, at, &buf[..n], fresh)?;
-                }
-                State::Zero if !fresh => {
-                    buf[..n].fill(0);
-                    target.put(at, &buf[..n])?;
-                }
-                State::Zero | State::Absent => {}
-            }
-            at += n as u64;
-            progress(at)?;
-        }
-        Ok(())
-    })?;
-    target.finish()
+    runs(data, |from, piece| target.put(offset + from as u64, piece))
 }
 
 /// Writes every byte of `source` to `out`.

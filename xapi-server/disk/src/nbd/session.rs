@@ -46,23 +46,29 @@ pub fn serve(input: &mut dyn Read, output: &mut dyn Write, exports: &[Arc<Export
     }
 }
 
-/// Answers the requests of a client that took an export.
+/// Answers the requests of a client that took an export. Answers to small requests that came together leave together:
+/// with many in flight most of a small request's price is the two system calls around it.
 ///
 /// # Errors
 /// As [`serve`].
-pub fn transmit(input: &mut dyn Read, output: &mut dyn Write, agreed: &Agreed) -> Result<()> {
+pub fn transmit<R: Read>(input: &mut BufReader<R>, output: &mut dyn Write, agreed: &Agreed) -> Result<()> {
+    let mut output = Answers { out: output, waiting: Vec::new() };
     // One buffer for payloads and answers: the largest request decides its size.
     let mut buf = Vec::new();
     loop {
+        // Whoever waits for an answer sends no further request.
+        if input.buffer().len() < REQUEST_LEN {
+            output.flush()?;
+        }
         let mut head = [0; REQUEST_LEN];
         match input.read_exact(&mut head) {
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(output.flush()?),
             other => other?,
         }
         let request = Request::parse(&head)
             .ok_or_else(|| Error::format("NBD", "a request without its magic number"))?;
         if request.command == command::DISCONNECT {
-            return Ok(());
+            return Ok(output.flush()?);
         }
         if request.command == command::WRITE {
             if request.len > MAX_PAYLOAD {
@@ -70,17 +76,63 @@ pub fn transmit(input: &mut dyn Read, output: &mut dyn Write, agreed: &Agreed) -
                 return Err(Error::format("NBD", format!("a write of {} bytes", request.len)));
             }
             buf.resize(request.len as usize, 0);
+            if input.buffer().len() < buf.len() {
+                output.flush()?;
+            }
             input.read_exact(&mut buf)?;
         }
+        // What takes its time must not hold back what is done.
+        if !matches!(request.command, command::READ | command::WRITE) || request.flags & flag::FUA != 0 {
+            output.flush()?;
+        }
         if request.command == command::READ {
-            read(&request, agreed, &mut buf, output)?;
+            read(&request, agreed, &mut buf, &mut output)?;
         } else if request.command == command::STATUS && agreed.structured {
-            status(&request, agreed, output)?;
+            status(&request, agreed, &mut output)?;
         } else {
             let done = perform(&request, agreed, &buf);
-            answer(&request, agreed, done, output)?;
+            answer(&request, agreed, done, &mut output)?;
         }
-        output.flush()?;
+    }
+}
+
+/// Most bytes of answers that wait for others.
+const TOGETHER: usize = 128 << 10;
+
+/// Answers on their way to a client.
+struct Answers<'a> {
+    out: &'a mut dyn Write,
+    waiting: Vec<u8>,
+}
+
+impl Write for Answers<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.waiting.len() + bytes.len() > TOGETHER {
+            self.send()?;
+        }
+        if bytes.len() > TOGETHER / 2 {
+            // Not worth a copy.
+            self.send()?;
+            self.out.write_all(bytes)?;
+        } else {
+            self.waiting.extend(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send()?;
+        self.out.flush()
+    }
+}
+
+impl Answers<'_> {
+    fn send(&mut self) -> io::Result<()> {
+        if !self.waiting.is_empty() {
+            self.out.write_all(&self.waiting)?;
+            self.waiting.clear();
+        }
+        Ok(())
     }
 }
 
