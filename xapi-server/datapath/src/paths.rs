@@ -433,6 +433,30 @@ impl DataPaths {
         })
     }
 
+    /// Lets a paused disk's changes be noted in another log, or in none, from [`resume`](DataPaths::resume) on.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a disk that is not paused; what the server says: then nothing is noted anew.
+    pub fn track(&self, id: &str, log: Option<&Path>) -> Result<()> {
+        self.served(id, |record, server| {
+            if record.phase != Phase::Paused {
+                return Err(Error::Refused(format!("the disk {id} is not paused")));
+            }
+            let before = std::mem::replace(&mut record.spec.track, log.map(Path::to_owned));
+            self.save(record)?;
+            // One that is started again meanwhile gets it from the record.
+            let told = server.tell(&Control::Track { log: record.spec.track.clone() });
+            if let Err(e) = told
+                && server.is_alive()
+            {
+                record.spec.track = before;
+                self.save(record)?;
+                return Err(e);
+            }
+            Ok(())
+        })
+    }
+
     /// Gives `work` the image of a running disk while the guest waits; it answers the image's new name where that
     /// changed. The disk goes on whether `work` fails or not.
     ///

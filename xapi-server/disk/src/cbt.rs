@@ -27,6 +27,68 @@ pub struct Log {
     bits: Vec<u8>,
 }
 
+/// Where a log stands in its series, without its bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The VDI before this one; nil for the first.
+    pub parent: Uuid,
+    /// The VDI after this one; nil for the last.
+    pub child: Uuid,
+    /// Was the log closed cleanly?
+    pub consistent: bool,
+    /// Virtual size of the disk in bytes.
+    pub size: u64,
+}
+
+impl Head {
+    /// Parses the beginning of a log file.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when it is too short or the size is out of reach.
+    pub fn parse(b: &[u8]) -> Result<Head> {
+        if b.len() < HEADER_LEN {
+            return Err(Error::format("CBT log", "truncated header"));
+        }
+        let uuid = |at: usize| {
+            let mut id = [0; 16];
+            id.copy_from_slice(&b[at..at + 16]);
+            Uuid::from_bytes(id)
+        };
+        let mut size = [0; 8];
+        size.copy_from_slice(&b[40..48]);
+        let size = u64::from_le_bytes(size);
+        if size > MAX_SIZE {
+            return Err(Error::format("CBT log", format!("a disk of {size} bytes")));
+        }
+        let consistent = b[CONSISTENT_AT..CONSISTENT_AT + 4] != [0; 4];
+        Ok(Head { parent: uuid(0), child: uuid(16), consistent, size })
+    }
+
+    /// Reads the beginning of a log file.
+    ///
+    /// # Errors
+    /// The device's error, and as [`parse`](Head::parse).
+    pub fn read(file: &dyn BlockFile) -> Result<Head> {
+        let mut b = [0; HEADER_LEN];
+        file.read_at(0, &mut b)?;
+        Head::parse(&b)
+    }
+
+    /// Bytes of the file of such a log.
+    pub fn file_bytes(&self) -> u64 {
+        (HEADER_LEN + bitmap_bytes(self.size)) as u64
+    }
+}
+
+/// Marks the log in `file` as not closed cleanly: nobody believes it any more. Durable on return.
+///
+/// # Errors
+/// The device's error.
+pub fn distrust(file: &dyn BlockFile) -> Result<()> {
+    file.write_at(CONSISTENT_AT as u64, &[0; 4])?;
+    Ok(file.flush()?)
+}
+
 impl Log {
     /// A log of a disk of `size` bytes on which nothing changed.
     pub fn new(size: u64) -> Log {
@@ -44,23 +106,41 @@ impl Log {
     /// # Errors
     /// [`Error::Format`] when it is too short for its size or the size is out of reach.
     pub fn parse(b: &[u8]) -> Result<Log> {
-        if b.len() < HEADER_LEN {
-            return Err(Error::format("CBT log", "truncated header"));
-        }
-        let uuid = |at: usize| {
-            let mut id = [0; 16];
-            id.copy_from_slice(&b[at..at + 16]);
-            Uuid::from_bytes(id)
-        };
-        let mut size = [0; 8];
-        size.copy_from_slice(&b[40..48]);
-        let size = u64::from_le_bytes(size);
-        if size > MAX_SIZE || b.len() - HEADER_LEN < bitmap_bytes(size) {
+        let Head { parent, child, consistent, size } = Head::parse(b)?;
+        if b.len() - HEADER_LEN < bitmap_bytes(size) {
             return Err(Error::format("CBT log", format!("{} bytes for a disk of {size}", b.len())));
         }
         let bits = b[HEADER_LEN..HEADER_LEN + bitmap_bytes(size)].to_vec();
-        let consistent = b[CONSISTENT_AT..CONSISTENT_AT + 4] != [0; 4];
-        Ok(Log { parent: uuid(0), child: uuid(16), consistent, size, bits })
+        Ok(Log { parent, child, consistent, size, bits })
+    }
+
+    /// Reads a log file.
+    ///
+    /// # Errors
+    /// The device's error, and as [`parse`](Log::parse).
+    pub fn read(file: &dyn BlockFile) -> Result<Log> {
+        let mut b = vec![0; usize::try_from(Head::read(file)?.file_bytes()).unwrap_or(usize::MAX)];
+        file.read_at(0, &mut b)?;
+        Log::parse(&b)
+    }
+
+    /// Puts a log into a file in place of what was there. Cut in between, what is there counts as not closed cleanly.
+    ///
+    /// # Errors
+    /// The device's error.
+    pub fn write(&self, file: &dyn BlockFile) -> Result<()> {
+        let mut b = self.serialise();
+        b[CONSISTENT_AT..CONSISTENT_AT + 4].fill(0);
+        if file.size()? >= HEADER_LEN as u64 {
+            distrust(file)?;
+        }
+        file.write_at(0, &b)?;
+        file.flush()?;
+        if self.consistent {
+            file.write_at(CONSISTENT_AT as u64, &1u32.to_le_bytes())?;
+            file.flush()?;
+        }
+        Ok(())
     }
 
     /// The bytes of the file.
@@ -152,10 +232,7 @@ impl Tracker {
     /// # Errors
     /// [`Error::Refused`] when it is not consistent: tracking must be given up. Else the device's error.
     pub fn open(file: Arc<dyn BlockFile>, size: u64) -> Result<Tracker> {
-        let len = file.size()?.min((HEADER_LEN + bitmap_bytes(MAX_SIZE)) as u64);
-        let mut b = vec![0; len as usize];
-        file.read_at(0, &mut b)?;
-        let mut log = Log::parse(&b)?;
+        let mut log = Log::read(&*file)?;
         if !log.consistent {
             return Err(Error::Refused("the log was not closed cleanly".into()));
         }
@@ -163,8 +240,7 @@ impl Tracker {
         if file.is_fixed() && file.size()? < (HEADER_LEN + log.bits.len()) as u64 {
             return Err(Error::NoSpace { need: (HEADER_LEN + log.bits.len()) as u64, have: file.size()? });
         }
-        file.write_at(CONSISTENT_AT as u64, &[0; 4])?;
-        file.flush()?;
+        distrust(&*file)?;
         log.consistent = false;
         Ok(Tracker { file, log })
     }

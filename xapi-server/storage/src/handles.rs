@@ -7,7 +7,7 @@ use std::{
 };
 
 use xapi_schema::Result;
-use xennix_disk::{file::Access, image::Image, source::Source};
+use xennix_disk::{chain::Format, file::Access, image::Image, source::Source};
 
 use crate::{
     fail::{self, Doing},
@@ -20,6 +20,7 @@ const MOST: usize = 32;
 struct Handle {
     image: Image,
     writable: bool,
+    tracked: bool,
 }
 
 type Slot = Arc<Mutex<Option<Handle>>>;
@@ -55,13 +56,25 @@ impl Handles {
             if access == Access::Write && found.hidden {
                 return Err(Doing::Load.failure("it is an inner node"));
             }
-            let image = images.open(&found, access).map_err(|e| Doing::Load.disk(&e))?;
-            *slot = Some(Handle { image, writable: access == Access::Write });
+            let mut image = images.open(&found, access).map_err(|e| Doing::Load.disk(&e))?;
+            let mut tracked = false;
+            if access == Access::Write && found.format != Format::Qcow2 {
+                let tracker = images.tracker(uuid, found.size).map_err(|e| Doing::Load.disk(&e))?;
+                tracked = tracker.is_some();
+                tracker.map_or(Ok(()), |t| image.track(t)).map_err(|e| Doing::Load.disk(&e))?;
+            }
+            *slot = Some(Handle { image, writable: access == Access::Write, tracked });
         }
         match &mut *slot {
             Some(handle) => work(&mut handle.image).map_err(|e| Doing::Other.disk(&e)),
             None => Err(fail::missing(&images.sr, uuid)),
         }
+    }
+
+    /// Is a volume open here, its changes noted?
+    pub fn notes(&self, uuid: &str) -> bool {
+        let slot = lock(&self.0).get(uuid).cloned();
+        slot.is_some_and(|slot| lock(&slot).as_ref().is_some_and(|h| h.tracked))
     }
 
     /// Closes what is open longest unknown when there is too much.

@@ -276,21 +276,25 @@ impl Images {
     /// # Errors
     /// VDI_MISSING, VDI_IN_USE when something stands on it.
     pub fn destroy(&self, uuid: &str) -> Result<()> {
+        let found = self.assert_childless(uuid)?;
+        self.remove(&found.name).map_err(|e| Doing::Delete.disk(&e))
+    }
+
+    /// The image, which nobody stands on.
+    ///
+    /// # Errors
+    /// VDI_MISSING, SR_BACKEND_FAILURE_80 when something stands on it.
+    pub fn assert_childless(&self, uuid: &str) -> Result<Found> {
         let found = self.find(uuid)?;
         if self.scan()?.iter().any(|f| f.parent.as_deref() == Some(&found.name)) {
             return Err(Doing::Delete.failure("other volumes stand on it"));
         }
-        self.remove(&found.name).map_err(|e| Doing::Delete.disk(&e))
+        Ok(found)
     }
 
-    /// Removes an image by name, its log of changes with it.
+    /// Removes an image by name; what was noted of its changes is not touched.
     pub(crate) fn remove(&self, name: &str) -> xennix_disk::Result<()> {
-        let log = self.naming.parse(name).map(|(uuid, _)| Naming::log(uuid));
-        let removed = self.volumes.remove(name).and_then(|()| match log {
-            Some(log) if self.volumes.exists(&log)? => self.volumes.remove(&log),
-            _ => Ok(()),
-        });
-        let removed = removed.and_then(|()| self.volumes.sync());
+        let removed = self.volumes.remove(name).and_then(|()| self.volumes.sync());
         self.volumes.settle();
         removed
     }
@@ -342,6 +346,7 @@ impl Images {
             )));
         }
         let size = rounded(found.format, size)?;
+        self.growing_changes(uuid, size)?;
         let done = match found.format {
             _ if size <= found.size => Ok(()),
             Format::Vhd => self.grow_vhd(&found, size),
@@ -391,6 +396,7 @@ impl Images {
             return Err(Doing::Snapshot.failure("only VHD volumes can be reverted"));
         }
         let base = self.naming.name(&uuid::Uuid::new_v4().to_string(), Format::Vhd);
+        self.all_changes(uuid, leaf.size.max(snapshot.size))?;
         let done = revert(&*self.volumes, &leaf.name, &snapshot.name, &base, self.room());
         self.volumes.settle();
         done.map_err(|e| Doing::Snapshot.disk(&e))?;

@@ -4,9 +4,11 @@
 //! crate never formats what holds data unless an SR is made there, never writes to a guarded SR ([`policy`]), and
 //! never asks another program to look inside an image.
 //!
-//! [`native`] dispatches; [`place`] finds and mounts; [`images`] is the tree of images in one place; [`garbage`] is
+//! [`native`] dispatches; [`place`] finds and mounts; [`images`] is the tree of images in one place,
+//! `changes` what is noted of their changes; [`garbage`] is
 //! what may be merged or removed there.
 
+mod changes;
 mod collect;
 pub mod fail;
 pub mod garbage;

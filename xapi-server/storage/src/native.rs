@@ -25,7 +25,6 @@ use crate::{
     head::Found,
     host::Host,
     listing::{self, Listing},
-    naming::Naming,
     place::{Content, Ground, KINDS, probe, value},
     policy::Policies,
     repository::{Repository, lock},
@@ -118,7 +117,7 @@ impl Native {
         blocking(move || {
             repository.twin(&of, &uuid, doing)?;
             let found = repository.images.find(&uuid)?;
-            Ok(volume_of(&repository.images, &found))
+            Ok(volume_of(&repository, &found))
         })
         .await
     }
@@ -163,7 +162,12 @@ fn format(sr: &SrConfig, sm_config: &[(String, String)]) -> Result<Format> {
     }
 }
 
-fn volume_of(images: &crate::images::Images, found: &Found) -> Volume {
+fn volume_of(repository: &Repository, found: &Found) -> Volume {
+    let images = &repository.images;
+    let head = images.log_head(&found.uuid).ok().flatten();
+    if head.is_some() {
+        images.volumes.settle();
+    }
     let kind = match found.format {
         Format::Vhd => "vhd",
         Format::Raw => "aio",
@@ -189,7 +193,7 @@ fn volume_of(images: &crate::images::Images, found: &Found) -> Volume {
         hidden: found.hidden,
         snapshot_of: None,
         sm_config,
-        cbt_enabled: images.path(&Naming::log(&found.uuid)).exists(),
+        cbt_enabled: !found.hidden && repository.is_tracked(&found.uuid, head.as_ref()),
     }
 }
 
@@ -286,7 +290,10 @@ impl Storage for Native {
                         tracing::warn!(image = image.name, why = image.broken, "an image can't be read");
                     }
                     // What can't be read stays in the list: its record must not vanish for a moment's trouble.
-                    Ok(found.iter().map(|f| volume_of(&repository.images, f)).collect())
+                    let mut all: Vec<Volume> = found.iter().map(|f| volume_of(&repository, f)).collect();
+                    let known = found.iter().map(|f| f.uuid.as_str()).collect();
+                    all.extend(repository.remains(&known)?);
+                    Ok(all)
                 })
                 .await
             }
@@ -309,7 +316,7 @@ impl Storage for Native {
         }
         let made = blocking(move || {
             let found = repository.change(|| repository.images.create(&uuid, format, new.virtual_size))?;
-            Ok(volume_of(&repository.images, &found))
+            Ok(volume_of(&repository, &found))
         })
         .await?;
         Ok(Volume { name: new.name, description: new.description, kind: new.kind, ..made })
@@ -320,6 +327,14 @@ impl Storage for Native {
         blocking(move || {
             repository.change(|| {
                 repository.assert_closed(&uuid)?;
+                if let Err(missing) = repository.images.find(&uuid) {
+                    // Its data may have gone before it.
+                    repository.remains_of(&uuid).map_err(|_| missing)?;
+                    return repository.unlink(&uuid);
+                }
+                repository.images.assert_childless(&uuid)?;
+                // First the log: what has only that left is a volume of its own.
+                repository.unlink(&uuid)?;
                 repository.images.destroy(&uuid)
             })
         })
@@ -346,7 +361,7 @@ impl Storage for Native {
             repository.change(|| {
                 repository.assert_closed(&uuid)?;
                 let found = repository.images.resize(&uuid, size)?;
-                Ok(volume_of(&repository.images, &found))
+                Ok(volume_of(&repository, &found))
             })
         })
         .await
@@ -359,7 +374,7 @@ impl Storage for Native {
                 repository.assert_closed(&uuid)?;
                 repository.assert_closed(&to)?;
                 let found = repository.images.revert(&uuid, &to)?;
-                Ok(volume_of(&repository.images, &found))
+                Ok(volume_of(&repository, &found))
             })
         })
         .await
@@ -417,8 +432,11 @@ impl Storage for Native {
             Attached::Images(repository) => {
                 let uuid = location.to_owned();
                 blocking(move || {
-                    let found = repository.unchanged(|| repository.images.healthy(&uuid))?;
-                    Ok(volume_of(&repository.images, &found))
+                    let found = repository.unchanged(|| match repository.images.find(&uuid) {
+                        Ok(_) => repository.images.healthy(&uuid).map(Ok),
+                        Err(missing) => repository.remains_of(&uuid).map(Err).map_err(|_| missing),
+                    })?;
+                    Ok(found.map_or_else(|left| left, |found| volume_of(&repository, &found)))
                 })
                 .await
             }
@@ -512,6 +530,26 @@ impl Storage for Native {
         let Attached::Images(repository) = self.attached(sr)? else { return Ok(()) };
         let uuid = location.to_owned();
         blocking(move || repository.flush(&uuid)).await
+    }
+
+    async fn enable_cbt(&self, sr: &str, location: &str) -> Result<()> {
+        let (repository, uuid) = (self.changeable(sr)?, location.to_owned());
+        blocking(move || repository.enable_tracking(&uuid)).await
+    }
+
+    async fn disable_cbt(&self, sr: &str, location: &str) -> Result<()> {
+        let (repository, uuid) = (self.changeable(sr)?, location.to_owned());
+        blocking(move || repository.disable_tracking(&uuid)).await
+    }
+
+    async fn destroy_data(&self, sr: &str, location: &str) -> Result<()> {
+        let (repository, uuid) = (self.changeable(sr)?, location.to_owned());
+        blocking(move || repository.destroy_data(&uuid)).await
+    }
+
+    async fn changed_blocks(&self, sr: &str, from: &str, to: &str) -> Result<Vec<(u64, u64)>> {
+        let (repository, from, to) = (self.repository(sr)?, from.to_owned(), to.to_owned());
+        blocking(move || repository.changed_blocks(&from, &to)).await
     }
 
     async fn has_garbage(&self, sr: &str) -> Result<bool> {

@@ -1,24 +1,21 @@
 //! One attached SR of images: who may change what while whom. Structural changes exclude each other and every
 //! opening; merges run beside them in small steps and give way at once. Synchronous, for blocking threads.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use xapi_backend::storage::{DataPath, SrConfig};
 use xapi_datapath::{DataPaths, Spec};
 use xapi_schema::Result;
-use xennix_disk::{chain::Format, file::Access, image::Image};
+use xennix_disk::{file::Access, image::Image};
 
 use crate::{
+    changes,
     fail::{self, Doing},
     handles::Handles,
     images::Images,
-    naming::Naming,
 };
 
 /// An attached SR of images.
@@ -28,7 +25,7 @@ pub struct Repository {
     /// Its images.
     pub images: Images,
     pub(crate) paths: Arc<DataPaths>,
-    handles: Handles,
+    pub(crate) handles: Handles,
     /// Held for reading by whoever uses images, for writing by whoever changes which there are.
     structure: RwLock<()>,
     /// Counts structural changes, so that what was decided from a scan is known to be stale.
@@ -185,7 +182,7 @@ impl Repository {
         self.paths.status(uuid).ok().flatten().map(|s| s.record.writable)
     }
 
-    fn pausable(&self, uuid: &str) -> bool {
+    pub(crate) fn pausable(&self, uuid: &str) -> bool {
         self.paths.status(uuid).ok().flatten().is_some_and(|s| s.record.kind.is_some())
     }
 
@@ -246,8 +243,9 @@ impl Repository {
             if writable && self.is_open(uuid).is_none() {
                 self.images.inflate(&found)?;
             }
+            let track = if writable { changes::track(self, uuid, found.format, guarded)? } else { None };
             let spec = Spec {
-                track: self.track(uuid, found.format, writable, guarded)?,
+                track,
                 ..Spec::new(uuid, self.images.path(&found.name))
                     .map_err(|e| Doing::Attach.failure(&e.to_string()))?
             };
@@ -277,28 +275,6 @@ impl Repository {
         Ok(())
     }
 
-    /// The log that follows the changes of a volume. One that was not closed cleanly is worth nothing: it goes, and
-    /// with it the tracking.
-    fn track(&self, uuid: &str, format: Format, writable: bool, guarded: bool) -> Result<Option<PathBuf>> {
-        let log = self.images.path(&Naming::log(uuid));
-        if !writable || format == Format::Qcow2 || self.images.naming == Naming::Volumes || !log.exists() {
-            return Ok(None);
-        }
-        if self.is_open(uuid).is_some() {
-            return Ok(Some(log));
-        }
-        let read = std::fs::read(&log).map_err(|e| Doing::Attach.io(&e))?;
-        let good = xennix_disk::cbt::Log::parse(&read).is_ok_and(|l| l.consistent);
-        if good && !guarded {
-            return Ok(Some(log));
-        }
-        if !guarded {
-            tracing::warn!(volume = uuid, "its log of changes was not closed cleanly: tracking ends");
-            std::fs::remove_file(&log).map_err(|e| Doing::Attach.io(&e))?;
-        }
-        Ok(None)
-    }
-
     /// Ends what [`open`](Repository::open) began.
     ///
     /// # Errors
@@ -325,7 +301,10 @@ impl Repository {
                 return Err(fail::in_use());
             }
             let waits: Vec<String> = if writes { vec![uuid.to_owned()] } else { vec![] };
-            self.while_all_paused(&waits, || self.images.twin(uuid, child, doing).map(drop))
+            self.while_all_paused(&waits, || {
+                self.images.twin(uuid, child, doing)?;
+                if doing == Doing::Snapshot { self.snapshot_changes(uuid, child) } else { Ok(()) }
+            })
         })
     }
 

@@ -22,6 +22,11 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         image: Option<PathBuf>,
     },
+    /// From the next resume on, note what changes in this log, or in none. Only while paused.
+    Track {
+        /// The log.
+        log: Option<PathBuf>,
+    },
     /// Make everything written durable.
     Flush,
     /// Merge the single leaf that is served into its hidden parent, while the guest goes on. Answers at once;

@@ -65,6 +65,8 @@ struct Shared {
     export: Arc<Export>,
     /// The image as it is named now.
     image: Mutex<PathBuf>,
+    /// The log that follows the writes now.
+    track: Mutex<Option<PathBuf>>,
     untracked: Arc<Mutex<Option<String>>>,
     clients: Mutex<Vec<Client>>,
     merge: Mutex<Option<Merge>>,
@@ -105,6 +107,7 @@ impl Server {
         let shared = Arc::new(Shared {
             image: Mutex::new(config.image.clone()),
             export: Arc::new(export),
+            track: Mutex::new(config.track.clone()),
             untracked,
             clients: Mutex::default(),
             merge: Mutex::default(),
@@ -222,6 +225,12 @@ fn opener(config: &Config, image: PathBuf, untracked: Arc<Mutex<Option<String>>>
 }
 
 impl Shared {
+    /// Opens the image under the name `image` as things are now.
+    fn opener(&self, image: PathBuf) -> Opener {
+        let config = Config { track: lock(&self.track).clone(), ..self.config.clone() };
+        opener(&config, image, Arc::clone(&self.untracked))
+    }
+
     fn save_state(&self) -> Result<()> {
         let pid = std::process::id();
         let state = State {
@@ -312,10 +321,17 @@ impl Shared {
             Command::Pause => self.export.pause(),
             Command::Resume { image: None } => self.export.resume(),
             Command::Resume { image: Some(image) } => {
-                let opener = opener(&self.config, image.clone(), Arc::clone(&self.untracked));
+                let opener = self.opener(image.clone());
                 self.export.resume_with(Some(opener))?;
                 *lock(&self.image) = image;
                 self.save_state()
+            }
+            Command::Track { log } => {
+                if !self.export.is_paused() {
+                    return Err(Error::Refused("the disk is not paused".into()));
+                }
+                *lock(&self.track) = log;
+                Ok(())
             }
             Command::Flush => self.export.flush(),
             Command::Coalesce { name } => self.coalesce(name),
@@ -360,7 +376,7 @@ impl Shared {
     }
 
     fn merge(&self, volumes: &Directory, leaf: &str, name: &str, after: PathBuf) -> Result<()> {
-        let opener = opener(&self.config, after.clone(), Arc::clone(&self.untracked));
+        let opener = self.opener(after.clone());
         coalesce(&self.export, volumes, leaf, name, opener, &mut |remaining| {
             *lock(&self.merge) = Some(Merge::Running { remaining });
             if self.cancel.load(Ordering::SeqCst) || self.stopping.load(Ordering::SeqCst) {

@@ -116,6 +116,7 @@ async fn attach(cx: &Cx, this: &Ref<Pbd>, home: &Ref<Sr>) -> Result<()> {
     if !cx.xapi.backends.storage.kinds().contains(&config.kind) {
         return Err(errors::SR_UNKNOWN_DRIVER.with([config.kind]));
     }
+    super::sr::distrust_changes(cx, home).await?;
     cx.xapi.backends.storage.attach(&config).await?;
     let (target, repository) = (this.clone(), home.clone());
     cx.commit(move |tx| {
@@ -210,6 +211,7 @@ async fn replug(cx: &Cx, link: &Ref<Pbd>) -> Result<()> {
     let home = record.get(pbd::SR);
     if record.get(pbd::currently_attached) {
         let config = repository::config(&*snapshot, &home, &record.get(pbd::device_config))?;
+        super::sr::distrust_changes(cx, &home).await?;
         return cx.xapi.backends.storage.attach(&config).await;
     }
     plug(cx.clone(), link.clone()).await

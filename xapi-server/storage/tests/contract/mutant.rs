@@ -23,6 +23,12 @@ pub enum Mutation {
     StaleSize,
     /// A clone is the volume itself.
     SharedClone,
+    /// The first change is not noted.
+    UnnotedChange,
+    /// What a snapshot noted goes with it.
+    LostMiddle,
+    /// Tracking can't be ended.
+    KeptTracking,
 }
 
 type Held = HashMap<String, Vec<(u64, Vec<u8>)>>;
@@ -33,11 +39,18 @@ pub struct Mutant {
     /// Writes nobody made durable.
     held: Mutex<Held>,
     sizes: Mutex<HashMap<String, i64>>,
+    destroyed: std::sync::atomic::AtomicBool,
 }
 
 impl Mutant {
     pub fn new(inner: Arc<dyn Storage>, mutation: Mutation) -> Mutant {
-        Mutant { inner, mutation, held: Mutex::default(), sizes: Mutex::default() }
+        Mutant {
+            inner,
+            mutation,
+            held: Mutex::default(),
+            sizes: Mutex::default(),
+            destroyed: Default::default(),
+        }
     }
 
     fn stale(&self, mut volume: Volume) -> Volume {
@@ -78,6 +91,8 @@ impl Storage for Mutant {
         self.inner.create_volume(sr, new).await
     }
     async fn destroy_volume(&self, sr: &str, at: &str) -> Result<()> {
+        let noted = self.inner.stat_volume(sr, at).await.is_ok_and(|v| v.cbt_enabled);
+        self.destroyed.fetch_or(noted, std::sync::atomic::Ordering::SeqCst);
         self.inner.destroy_volume(sr, at).await
     }
     async fn snapshot_volume(&self, sr: &str, at: &str, uuid: &str) -> Result<Volume> {
@@ -147,5 +162,28 @@ impl Storage for Mutant {
     }
     async fn flush(&self, sr: &str, at: &str) -> Result<()> {
         self.inner.flush(sr, at).await
+    }
+    async fn enable_cbt(&self, sr: &str, at: &str) -> Result<()> {
+        if self.mutation == Mutation::KeptTracking && self.inner.stat_volume(sr, at).await?.cbt_enabled {
+            return Ok(());
+        }
+        self.inner.enable_cbt(sr, at).await
+    }
+    async fn disable_cbt(&self, sr: &str, at: &str) -> Result<()> {
+        if self.mutation == Mutation::KeptTracking {
+            return Ok(());
+        }
+        self.inner.disable_cbt(sr, at).await
+    }
+    async fn destroy_data(&self, sr: &str, at: &str) -> Result<()> {
+        self.inner.destroy_data(sr, at).await
+    }
+    async fn changed_blocks(&self, sr: &str, from: &str, to: &str) -> Result<Vec<(u64, u64)>> {
+        let mut found = self.inner.changed_blocks(sr, from, to).await?;
+        let lost = self.destroyed.load(std::sync::atomic::Ordering::SeqCst);
+        if self.mutation == Mutation::UnnotedChange || (self.mutation == Mutation::LostMiddle && lost) {
+            found.remove(0);
+        }
+        Ok(found)
     }
 }

@@ -105,6 +105,7 @@ pub async fn keep(world: &World) -> Result<(), String> {
     twins(&sr, &disk).await?;
     resized(&sr, &disk).await?;
     copied(&sr, &disk).await?;
+    let sr = tracked(world, sr).await?;
     sr.storage.detach(&sr.sr).await.map_err(told)?;
     let sr = Sr::attached(world).await?;
     ensure!(sr.read(&disk, 1000, 6).await? == b"before", "lost over a detach");
@@ -188,6 +189,72 @@ async fn copied(sr: &Sr, disk: &str) -> Result<(), String> {
     let stopped = code(sr.storage.copy_volume((&sr.sr, disk), (&sr.sr, &copy), Box::new(|_| false)).await);
     ensure!(stopped.as_deref() == Some("TASK_CANCELLED"), "a copy can't be stopped: {stopped:?}");
     sr.destroy(&copy).await
+}
+
+const BLOCK: u64 = xapi_backend::storage::CBT_BLOCK;
+
+async fn between(sr: &Sr, from: &str, to: &str) -> Result<Vec<(u64, u64)>, String> {
+    sr.storage.changed_blocks(&sr.sr, from, to).await.map_err(told)
+}
+
+/// What is noted of changes lacks nothing, over snapshots, restarts and what goes in between.
+async fn tracked(world: &World, sr: Sr) -> Result<Sr, String> {
+    let covers = |found: &[(u64, u64)], block: u64| {
+        found.iter().any(|(s, l)| *s <= block * BLOCK && s + l >= (block + 1) * BLOCK)
+    };
+    let disk = sr.make(8 * MIB).await?.location;
+    sr.write(&disk, 40 * BLOCK, &[1; 512]).await?;
+    sr.storage.enable_cbt(&sr.sr, &disk).await.map_err(told)?;
+    ensure!(sr.storage.stat_volume(&sr.sr, &disk).await.map_err(told)?.cbt_enabled, "not tracked");
+    let mut snapshots = Vec::new();
+    for (at, byte) in [(0, 1), (BLOCK - 1, 2), (90 * BLOCK, 3)] {
+        sr.write(&disk, at, &[byte; 2]).await?;
+        let snapshot = sr.storage.snapshot_volume(&sr.sr, &disk, &fresh()).await.map_err(told)?;
+        ensure!(snapshot.cbt_enabled, "a snapshot lost what was noted");
+        snapshots.push(snapshot.location);
+    }
+    let [a, b, c] = &snapshots[..] else { return Err("three".into()) };
+    let first = between(&sr, a, b).await?;
+    ensure!(covers(&first, 0) && covers(&first, 1), "a change was not noted: {first:?}");
+    ensure!(!covers(&first, 40) && !covers(&first, 90), "noted what did not change: {first:?}");
+    for (from, to) in [(b, a), (a, a)] {
+        let refused = code(sr.storage.changed_blocks(&sr.sr, from, to).await);
+        ensure!(refused.as_deref() == Some("SR_BACKEND_FAILURE_460"), "{refused:?}");
+    }
+    sr.write(&disk, 100 * BLOCK, &[4; 512]).await?;
+    sr.storage.resize_volume(&sr.sr, &disk, 10 * MIB).await.map_err(told)?;
+    sr.flush(&disk).await?;
+    drop(sr);
+    let sr = Sr::attached(world).await?;
+    let all = |found: &[(u64, u64)]| [0, 1, 90, 100, 128, 159].iter().all(|block| covers(found, *block));
+    let found = between(&sr, a, &disk).await?;
+    ensure!(all(&found), "a change was not noted: {found:?}");
+    // What goes leaves what it noted to the one after it.
+    sr.destroy(b).await?;
+    let found = between(&sr, a, &disk).await?;
+    ensure!(all(&found), "what a snapshot noted went with it: {found:?}");
+    sr.storage.destroy_data(&sr.sr, c).await.map_err(told)?;
+    let shown = sr.shown().await?;
+    let left = shown.get(c).ok_or("a snapshot went with its data")?;
+    ensure!(left.kind == "cbt_metadata" && left.cbt_enabled, "{left:?}");
+    ensure!(code(sr.storage.read(&sr.sr, c, 0, 512).await).is_some(), "data that was given up can be read");
+    ensure!(sr.read(&disk, 90 * BLOCK, 2).await? == [3; 2], "lost with the data of a snapshot");
+    let found = between(&sr, a, c).await?;
+    ensure!(covers(&found, 90) && !covers(&found, 100), "{found:?}");
+    ensure!(covers(&between(&sr, c, &disk).await?, 100), "not noted after what was given up");
+    sr.destroy(c).await?;
+    ensure!(!sr.shown().await?.contains_key(c), "what is left of a snapshot can't be destroyed");
+    sr.storage.revert_volume(&sr.sr, &disk, a).await.map_err(told)?;
+    ensure!(covers(&between(&sr, a, &disk).await?, 60), "a revert is a change");
+    sr.storage.disable_cbt(&sr.sr, &disk).await.map_err(told)?;
+    ensure!(!sr.storage.stat_volume(&sr.sr, &disk).await.map_err(told)?.cbt_enabled, "still tracked");
+    sr.write(&disk, 20 * BLOCK, &[5; 512]).await?;
+    sr.storage.enable_cbt(&sr.sr, &disk).await.map_err(told)?;
+    let refused = code(sr.storage.changed_blocks(&sr.sr, a, &disk).await);
+    ensure!(refused.as_deref() == Some("SR_BACKEND_FAILURE_460"), "a gap in the tracking is kept silent");
+    sr.destroy(a).await?;
+    sr.destroy(&disk).await?;
+    Ok(sr)
 }
 
 async fn gone(sr: &Sr, disk: &str) -> Result<(), String> {

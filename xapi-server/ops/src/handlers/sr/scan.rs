@@ -7,7 +7,11 @@ use xapi_schema::{
 };
 use xapi_store::{Read, Tx};
 
-use crate::{Cx, Registry, guard, rules};
+use crate::{
+    Cx, Registry, guard,
+    handlers::message::{self, Note},
+    rules,
+};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
@@ -31,15 +35,49 @@ pub fn is_guarded(read: &impl Read, this: &Ref<Sr>) -> Result<bool> {
     Ok(read.get(this, sr::other_config)?.get(GUARD).is_some_and(|value| value != "false"))
 }
 
+/// Refuses what would write down anew what was carried over.
+///
+/// # Errors
+/// OPERATION_NOT_ALLOWED, HANDLE_INVALID.
+pub fn assert_free(read: &impl Read, this: &Ref<Sr>) -> Result<()> {
+    if is_guarded(read, this)? {
+        let why = format!("the SR is guarded until its conversion is final (other_config:{GUARD})");
+        return Err(xapi_schema::errors::OPERATION_NOT_ALLOWED.with([why]));
+    }
+    Ok(())
+}
+
+/// Before disks of a guarded SR are in reach: what was noted of their changes counts no more, for guests are about to
+/// write without anybody who notes it. Nothing for others.
+///
+/// # Errors
+/// Those of the store.
+pub async fn distrust_changes(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
+    let snapshot = cx.snapshot();
+    if !is_guarded(&*snapshot, this)? {
+        return Ok(());
+    }
+    let tracked = |disk: &Ref<Vdi>| snapshot.get(disk, vdi::cbt_enabled).unwrap_or(false);
+    let disks: Vec<_> = snapshot.get(this, sr::VDIs)?.into_iter().filter(tracked).collect();
+    if disks.is_empty() {
+        return Ok(());
+    }
+    cx.commit(move |tx| {
+        for disk in &disks {
+            tx.set(disk, vdi::cbt_enabled, false)?;
+            rules::refresh(tx, disk)?;
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// Makes the rows of an SR agree with what the driver finds.
 ///
 /// # Errors
 /// SR_HAS_NO_PBDS [sr], OPERATION_NOT_ALLOWED for a guarded SR, and those of the driver.
 pub async fn synchronise(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
-    if is_guarded(&*cx.snapshot(), this)? {
-        let why = format!("the SR is guarded until its conversion is final (other_config:{GUARD})");
-        return Err(xapi_schema::errors::OPERATION_NOT_ALLOWED.with([why]));
-    }
+    assert_free(&*cx.snapshot(), this)?;
     let uuid = super::usable(cx, this)?;
     let found = cx.xapi.backends.storage.scan(&uuid).await?;
     let stat = cx.xapi.backends.storage.stat(&uuid).await?;
@@ -51,7 +89,7 @@ pub async fn synchronise(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
         }
         for volume in &found {
             match known.remove(&volume.location) {
-                Some(row) => update_row(tx, &row, volume)?,
+                Some(row) => update_row(tx, &row, volume, now)?,
                 None => {
                     introduce(tx, &target, volume, now)?;
                 }
@@ -67,12 +105,25 @@ pub async fn synchronise(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
     .await
 }
 
-fn update_row(tx: &mut Tx, row: &Ref<Vdi>, volume: &Volume) -> Result<()> {
+fn update_row(tx: &mut Tx, row: &Ref<Vdi>, volume: &Volume, now: xapi_schema::DateTime) -> Result<()> {
     tx.set(row, vdi::virtual_size, volume.virtual_size)?;
     tx.set(row, vdi::physical_utilisation, volume.physical_utilisation)?;
     tx.set(row, vdi::read_only, volume.read_only)?;
     tx.set(row, vdi::missing, false)?;
-    tx.set(row, vdi::cbt_enabled, volume.cbt_enabled)?;
+    // A log that is found is not what the records once gave up; only they can say that one counts.
+    let before = tx.get(row, vdi::cbt_enabled)?;
+    if before && !volume.cbt_enabled {
+        let note = Note {
+            name: "VDI_CBT_METADATA_INCONSISTENT".into(),
+            priority: 3,
+            cls: xapi_schema::classes::Cls::Vdi,
+            obj_uuid: tx.get(row, vdi::uuid)?,
+            body: "What was noted of its changes can't be used; tracking has ended.".into(),
+        };
+        message::write(tx, &note, now)?;
+    }
+    let tracked = before && volume.cbt_enabled;
+    tx.set(row, vdi::cbt_enabled, tracked)?;
     rules::refresh(tx, row)
 }
 
@@ -129,11 +180,14 @@ fn write_stat(tx: &mut Tx, this: &Ref<Sr>, stat: SrStat) -> Result<()> {
     tx.set(this, sr::virtual_allocation, promised)
 }
 
-/// Asks the driver how full an SR is and writes it down.
+/// Asks the driver how full an SR is and writes it down; what was carried over into a guarded one stays.
 ///
 /// # Errors
 /// SR_HAS_NO_PBDS [sr], and those of the driver.
 pub async fn refresh_stat(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
+    if is_guarded(&*cx.snapshot(), this)? {
+        return Ok(());
+    }
     let uuid = super::usable(cx, this)?;
     let stat = cx.xapi.backends.storage.stat(&uuid).await?;
     let target = this.clone();
@@ -141,5 +195,6 @@ pub async fn refresh_stat(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
 }
 
 async fn update(cx: Cx, this: Ref<Sr>) -> Result<()> {
+    assert_free(&*cx.snapshot(), &this)?;
     refresh_stat(&cx, &this).await
 }

@@ -269,6 +269,7 @@ async fn db_introduce(cx: Cx, args: Value) -> Result<Ref<Vdi>> {
 async fn update(cx: Cx, this: Ref<Vdi>) -> Result<()> {
     let work = async {
         let place = place(&cx, &this)?;
+        repository::assert_free(&*cx.snapshot(), &place.home)?;
         let volume = cx.xapi.backends.storage.stat_volume(&place.sr, &place.location).await?;
         let target = this.clone();
         cx.commit(move |tx| {

@@ -70,7 +70,10 @@ pub fn twin(
         ("on_boot", record.get(vdi::on_boot).into_value()),
         ("allow_caching", record.get(vdi::allow_caching).into_value()),
         ("tags", record.get(vdi::tags).into_value()),
-        ("cbt_enabled", Value::Bool(snapshot.is_some() && volume.cbt_enabled)),
+        (
+            "cbt_enabled",
+            Value::Bool(snapshot.is_some() && volume.cbt_enabled && record.get(vdi::cbt_enabled)),
+        ),
     ]);
     if let Some(now) = snapshot {
         members.extend([
