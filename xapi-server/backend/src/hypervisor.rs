@@ -299,6 +299,11 @@ pub trait Hypervisor: Send + Sync + 'static {
     async fn to_be_rebuilt(&self) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
+    /// The volume holds all of a domain's memory. One that keeps its domain until then need not look.
+    async fn is_whole(&self, image: (String, String)) -> Result<bool> {
+        let _ = image;
+        Ok(true)
+    }
     /// How a domain that still occupies its place ended, if it did.
     async fn ended(&self, uuid: &str) -> Result<Option<Happened>> {
         let _ = uuid;

@@ -103,6 +103,9 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
         tracing::error!(%failure, "disks held by an earlier process could not be let go of");
     }
     crate::unfinished::sweep(&cx).await;
+    if let Err(failure) = vm::suspend::settle(&cx).await {
+        tracing::error!(%failure, "suspends that were cut short could not be sorted out");
+    }
     if let Err(failure) = cx.xapi.backends.hypervisor.settle().await {
         tracing::error!(%failure, "what domains use could not be sorted out");
     }

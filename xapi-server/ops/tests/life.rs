@@ -271,3 +271,31 @@ async fn what_died_while_the_toolstack_was_away_is_noticed() {
     assert_eq!(host.state(&dead).await, "Halted");
     assert_eq!(host.state(&alive).await, "Running");
 }
+
+#[tokio::test]
+async fn a_suspend_or_resume_that_was_cut_short_is_sorted_out_at_the_next_start() {
+    use xapi_schema::{Ref, classes::vm};
+    let host = Host::new().await;
+    // The domain was saved and is gone, or still runs, when the toolstack dies.
+    for saved in [true, false] {
+        let (this, image) = (host.vm("cut").await, host.vdi("memory").await);
+        host.ok("VM.start", [str(&this), no(), no()]).await;
+        let (row, named) = (Ref::new(this.as_str()), Ref::new(image.as_str()));
+        host.xapi.store.commit(move |tx| tx.set(&row, vm::suspend_VDI, named)).await.unwrap();
+        let uuid = host.text("VM.get_uuid", [str(&this)]).await;
+        if saved {
+            let place = (String::new(), String::new());
+            host.xapi.backends.hypervisor.save(&uuid, place).await.unwrap();
+        }
+        xapi_ops::startup::run(&host.xapi, false).await;
+        if saved {
+            assert_eq!(host.state(&this).await, "Suspended");
+            assert_eq!(host.text("VM.get_suspend_VDI", [str(&this)]).await, image);
+            host.ok("VM.resume", [str(&this), no(), no()]).await;
+        }
+        assert_eq!(host.state(&this).await, "Running");
+        assert_eq!(host.text("VM.get_suspend_VDI", [str(&this)]).await, "OpaqueRef:NULL");
+        assert!(host.all("VDI").await.is_empty(), "the image is gone");
+        host.ok("VM.hard_shutdown", [str(&this)]).await;
+    }
+}

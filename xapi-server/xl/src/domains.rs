@@ -422,7 +422,7 @@ impl Hypervisor for Domains {
         let _busy = shared.busy(uuid);
         let domid = shared.need(uuid).await?;
         let length = image::save(&shared.xl, &shared.storage, domid, (&image.0, &image.1)).await?;
-        // xl ends a domain it has saved; what it used is let go of here.
+        // Only now, with a whole image, the domain may go.
         shared.end(uuid, false).await?;
         Ok(serde_json::json!({"format": "xennix-xl-1", "bytes": length}).to_string())
     }
@@ -452,6 +452,10 @@ impl Hypervisor for Domains {
     async fn to_be_rebuilt(&self) -> Result<Vec<String>> {
         let records = self.shared.records.all()?;
         Ok(records.into_iter().filter(|record| record.rebuild).map(|record| record.spec.uuid).collect())
+    }
+
+    async fn is_whole(&self, image: (String, String)) -> Result<bool> {
+        Ok(image::length(&self.shared.storage, (&image.0, &image.1)).await?.is_some())
     }
 
     async fn ended(&self, uuid: &str) -> Result<Option<Happened>> {

@@ -91,7 +91,8 @@ impl Running {
     }
 }
 
-/// Writes the memory of a domain into a volume and ends it. After an error the guest runs on.
+/// Writes the memory of a domain into a volume and leaves the domain paused, for as long as the image is not sealed it
+/// is all there is of the guest. After an error the guest runs on.
 ///
 /// # Errors
 /// Those of xl and of the storage.
@@ -99,7 +100,7 @@ pub async fn save(xl: &Xl, storage: &Arc<dyn Storage>, domid: u32, to: Place<'_>
     let number = domid.to_string();
     // Until the end there shall be no valid header, whatever the volume held before.
     storage.write(to.0, to.1, 0, vec![0; HEADER as usize]).await?;
-    let args = ["save", &number, "/proc/self/fd/1"];
+    let args = ["save", "-p", &number, "/proc/self/fd/1"];
     let mut running = Running::start(xl, &args, Stdio::null(), Stdio::piped())?;
     let stdout = running.child.stdout.take();
     let moved = match stdout {
@@ -161,16 +162,26 @@ async fn seal(storage: &Arc<dyn Storage>, to: Place<'_>, length: u64) -> Result<
     storage.flush(to.0, to.1).await
 }
 
+/// Bytes of the image in a volume, if it is whole.
+///
+/// # Errors
+/// Those of the storage.
+pub async fn length(storage: &Arc<dyn Storage>, of: Place<'_>) -> Result<Option<u64>> {
+    let header = storage.read(of.0, of.1, 0, HEADER as usize).await?;
+    if header.get(..16) != Some(MAGIC.as_slice()) {
+        return Ok(None);
+    }
+    Ok(header.get(16..24).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes))
+}
+
 /// Builds a domain from an image, paused.
 ///
 /// # Errors
 /// An image that is none or was cut short, those of xl and of the storage.
 pub async fn restore(xl: &Xl, storage: &Arc<dyn Storage>, config: &str, from: Place<'_>) -> Result<()> {
-    let header = storage.read(from.0, from.1, 0, HEADER as usize).await?;
-    if header.get(..16) != Some(MAGIC.as_slice()) {
+    let Some(length) = length(storage, from).await? else {
         return Err(Failure::internal("the disk holds no whole memory image of this toolstack"));
-    }
-    let length = header.get(16..24).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
+    };
     let args = ["restore", "-e", "-p", config, "/proc/self/fd/0"];
     let mut running = Running::start(xl, &args, Stdio::piped(), Stdio::null())?;
     let fed = match running.child.stdin.take() {

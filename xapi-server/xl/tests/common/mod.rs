@@ -241,7 +241,7 @@ case $1 in
         cat "$5" >"$d/image"
         n=$(( $(cat "$d/last" 2>/dev/null || echo 0) + 1 )); echo $n >"$d/last"
         echo "$uuid $n 96 1 --p--- 1.0 $uuid - -" >>"$d/table";;
-    save) cat "$d/memory" >"$3"; sed -i "/ $2 96 /d" "$d/table";;
+    save) cat "$d/memory" >"$4";;
     destroy) sed -i "/ $2 96 /d" "$d/table";;
     pause) sed -i "s/ $2 96 1 ------/ $2 96 1 --p---/" "$d/table";;
     unpause) sed -i "s/ $2 96 1 --p---/ $2 96 1 ------/" "$d/table";;

@@ -13,7 +13,7 @@ use xapi_schema::{
 };
 use xapi_store::{Read, Tx};
 
-use super::{power, reset};
+use super::{power, reset, suspend};
 use crate::{Cx, Xapi, handlers::console, rules};
 
 /// Longest text taken from a guest, bytes; longer ones are cut.
@@ -111,7 +111,7 @@ pub async fn watch(xapi: Arc<Xapi>) {
             Ok(event) => react(&xapi, event).await,
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "domain events were missed; looking at every domain");
-                reconcile(&Cx::internal(&xapi, "xapi.reconcile")).await;
+                look_at_all(&Cx::internal(&xapi, "xapi.reconcile")).await;
             }
             Err(RecvError::Closed) => return,
         }
@@ -168,6 +168,16 @@ async fn look_again(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
             agree(cx, this, domain, &[]).await
         }
         Some(ended) => ended_by_itself(cx, this, &ended).await,
+    }
+}
+
+/// As [`look_again`], for every VM of this host.
+async fn look_at_all(cx: &Cx) {
+    let snapshot = cx.snapshot();
+    for this in snapshot.all::<Vm>() {
+        if snapshot.get(&this, vm::resident_on).is_ok_and(|home| home == *cx.host()) {
+            later(cx, &this);
+        }
     }
 }
 
@@ -252,7 +262,7 @@ async fn ended_by_itself(cx: &Cx, this: &Ref<Vm>, ended: &Happened) -> Result<()
     }
 }
 
-/// Makes records agree with the domains there are: what runs is the truth. Domains nobody knows are left
+/// At a start: makes records agree with the domains there are, for what runs is the truth. Domains nobody knows are left
 /// alone. Answers the VMs whose restart was cut short; they count as running until it is made up for.
 pub async fn reconcile(cx: &Cx) -> Vec<Ref<Vm>> {
     let hypervisor = &cx.xapi.backends.hypervisor;
@@ -279,6 +289,10 @@ pub async fn reconcile(cx: &Cx) -> Vec<Ref<Vm>> {
         // Marks died with the process that held them.
         let target = this.clone();
         let cleared = cx.commit(move |tx| tx.set(&target, vm::current_operations, Map::default())).await;
+        if domain.is_none() && suspend::is_between(&record) && cleared.is_ok() {
+            // Whether it is suspended now is seen when storage is there.
+            continue;
+        }
         if let Err(failure) = cleared.and(agree(cx, &this, domain, &unbuilt).await) {
             tracing::error!(%failure, "a VM could not be brought in line with its domain");
         }

@@ -15,7 +15,7 @@ mod reset;
 mod revert;
 mod setters;
 mod start;
-mod suspend;
+pub mod suspend;
 mod twin;
 
 pub use create::fresh_metrics;

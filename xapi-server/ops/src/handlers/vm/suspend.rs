@@ -2,8 +2,11 @@
 
 use xapi_backend::hypervisor::{Reply, Request};
 use xapi_schema::{
-    Ref, Result, Value,
-    classes::{Host, HostAllowedOperations, Sr, Vdi, Vm, VmOperations as Op, host, pool, sr, vdi, vm},
+    Record, Ref, Result, Value,
+    classes::{
+        Host, HostAllowedOperations, Sr, Vdi, Vm, VmOperations as Op, VmPowerState as State, host, pool, sr,
+        vdi, vm,
+    },
     errors,
 };
 use xapi_store::Read;
@@ -76,8 +79,13 @@ pub async fn save(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
         }
         other => other?,
     };
-    let (target, written) = (this.clone(), image.clone());
-    cx.commit(move |tx| tx.set(&target, vm::suspend_VDI, written)).await?;
+    // From here on the next start knows the image by the VM, see [`settle`].
+    let (target, written, here) = (this.clone(), image.clone(), cx.host().clone());
+    cx.commit(move |tx| {
+        tx.set(&target, vm::suspend_VDI, written.clone())?;
+        unfinished::settle(tx, &here, &[written], &[])
+    })
+    .await?;
     match freeze(cx, this, &image).await {
         Ok(resume_data) => {
             let (target, host) = (this.clone(), cx.host().clone());
@@ -116,10 +124,62 @@ fn place(read: &impl Read, image: &Ref<Vdi>) -> Result<(String, String)> {
     Ok((read.get(&record.get(vdi::SR), sr::uuid)?, record.get(vdi::location)))
 }
 
-async fn drop_image(cx: &Cx, image: &Ref<Vdi>) {
+/// The disk goes first: a VM that still names it is how the next start finds it.
+async fn drop_image(cx: &Cx, this: &Ref<Vm>, image: &Ref<Vdi>) -> Result<()> {
     if let Err(failure) = disk::destroy(cx, image).await {
         tracing::warn!(%failure, vdi = %image, "a memory image could not be destroyed");
     }
+    let target = this.clone();
+    cx.commit(move |tx| tx.set(&target, vm::suspend_VDI, Ref::null())).await
+}
+
+/// The VM's record says it runs and names a memory image: a suspend or resume was at work on it.
+pub fn is_between(record: &Record) -> bool {
+    let runs = matches!(record.get(vm::power_state), State::Running | State::Paused);
+    runs && record.get(vm::suspend_VDI).not_null().is_some()
+}
+
+/// Finishes suspends and resumes that a killed toolstack left half-way: where the domain is, its image goes; where it
+/// is gone, a whole image makes the VM suspended. To be called when storage is there and before clients come.
+pub async fn settle(cx: &Cx) -> Result<()> {
+    let snapshot = cx.snapshot();
+    let mut between = Vec::new();
+    for this in snapshot.all::<Vm>() {
+        let record = snapshot.record(&this)?;
+        if is_between(record) && !record.get(vm::is_a_template) && record.get(vm::resident_on) == *cx.host() {
+            between.push((this, record.get(vm::uuid), record.get(vm::suspend_VDI)));
+        }
+    }
+    if between.is_empty() {
+        return Ok(());
+    }
+    let domains = cx.xapi.backends.hypervisor.domains().await?;
+    for (this, uuid, image) in between {
+        let runs = domains.iter().any(|domain| domain.uuid == uuid);
+        if let Err(failure) = settle_one(cx, &this, &image, runs).await {
+            tracing::error!(%failure, vm = %this, "a suspend or resume that was cut short could not be sorted out");
+        }
+    }
+    Ok(())
+}
+
+async fn settle_one(cx: &Cx, this: &Ref<Vm>, image: &Ref<Vdi>, runs: bool) -> Result<()> {
+    if runs {
+        tracing::warn!(vm = %this, "the memory image of a VM that runs is removed");
+        return drop_image(cx, this, image).await;
+    }
+    let whole = match place(&*cx.snapshot(), image) {
+        // What cannot be read now may be whole; a resume will tell.
+        Ok(place) => cx.xapi.backends.hypervisor.is_whole(place).await.unwrap_or(true),
+        Err(_) => false,
+    };
+    let target = this.clone();
+    if whole {
+        tracing::warn!(vm = %this, "a suspend that was cut short is completed");
+        return cx.commit(move |tx| reset::suspended(tx, &target)).await;
+    }
+    cx.commit(move |tx| reset::halted(tx, &target, false)).await?;
+    drop_image(cx, this, image).await
 }
 
 async fn suspend(cx: Cx, this: Ref<Vm>) -> Result<()> {
@@ -154,11 +214,10 @@ pub async fn restore(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) ->
         if tx.get(&target, vm::ha_restart_priority)? == "restart" {
             tx.set(&target, vm::ha_always_run, true)?;
         }
-        tx.set(&target, vm::suspend_VDI, Ref::null())
+        Ok(())
     })
     .await?;
-    drop_image(cx, &image).await;
-    Ok(())
+    drop_image(cx, this, &image).await
 }
 
 async fn resume(cx: Cx, this: Ref<Vm>, paused: bool, _force: bool) -> Result<()> {
