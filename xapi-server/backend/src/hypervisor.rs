@@ -129,6 +129,15 @@ pub struct DomainSpec {
     pub details: Details,
 }
 
+/// Positions of the devices of a domain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Devices {
+    /// Disks and drives.
+    pub disks: Vec<u32>,
+    /// Network cards.
+    pub nics: Vec<u32>,
+}
+
 /// What a new domain is like.
 #[derive(Debug, Clone)]
 pub struct Started {
@@ -318,6 +327,11 @@ pub trait Hypervisor: Send + Sync + 'static {
     async fn set_schedule(&self, uuid: &str, weight: Option<i64>, cap: Option<i64>) -> Result<()> {
         let _ = (uuid, weight, cap);
         Ok(())
+    }
+    /// The devices a domain has; `None` when there is no domain, or nobody keeps a device but whoever plugged it.
+    async fn devices(&self, uuid: &str) -> Result<Option<Devices>> {
+        let _ = uuid;
+        Ok(None)
     }
     /// Called once storage is attached after a start of the toolstack: what running domains use is opened
     /// again, what nobody uses is let go of.

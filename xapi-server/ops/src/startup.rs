@@ -109,6 +109,7 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     if let Err(failure) = cx.xapi.backends.hypervisor.settle().await {
         tracing::error!(%failure, "what domains use could not be sorted out");
     }
+    vm::guest::agree_devices(&cx).await;
     if let Err(failure) = cx.commit(recompute).await {
         tracing::error!(%failure, "what is allowed could not be worked out");
     }

@@ -11,15 +11,15 @@ use async_trait::async_trait;
 use tokio::sync::{Notify, broadcast, watch};
 use xapi_backend::{
     hypervisor::{
-        Activity, AgentData, ConsoleKind, ConsolePlace, Disk, Domain, DomainEvent, DomainKind, DomainSpec,
-        Happened, Hypervisor, Nic, Reply, Request, Started,
+        Activity, AgentData, ConsoleKind, ConsolePlace, Devices, Disk, Domain, DomainEvent, DomainKind,
+        DomainSpec, Happened, Hypervisor, Nic, Reply, Request, Started,
     },
     storage::{DataPath, Storage},
 };
 use xapi_schema::{Failure, Result, errors};
 
 use crate::{
-    agent, ask, config, guest, image,
+    agent, ask, config, devices, earlier, guest, image,
     records::{Record, Records},
     table::{self, Row},
     tool::Xl,
@@ -84,11 +84,14 @@ pub struct Options {
 }
 
 impl Domains {
-    /// Opens the host's domains; what must survive a restart is kept in `dir`. Nothing is touched.
+    /// Opens the host's domains; what must survive a restart is kept in `dir`. Nothing is touched, but what an earlier
+    /// toolstack began is waited for.
     ///
     /// # Errors
     /// A directory that cannot be used.
-    pub fn open(dir: &Path, options: Options) -> std::io::Result<Domains> {
+    pub fn open(dir: &Path, mut options: Options) -> std::io::Result<Domains> {
+        earlier::wait(&options.xl.program, dir);
+        options.xl.variables.push((earlier::VARIABLE, dir.as_os_str().to_owned()));
         let shared = Arc::new(Shared {
             xl: options.xl,
             store: options.store,
@@ -315,7 +318,12 @@ impl Shared {
     async fn plug(&self, uuid: &str, disk: &Disk) -> Result<()> {
         let domid = self.need(uuid).await?;
         let hvm = self.is_hvm(uuid)?;
-        self.amend(uuid, |record| record.open.extend(volume(disk)))?;
+        // Noted first, so that whoever comes after us knows the disk it may find.
+        self.amend(uuid, |record| {
+            record.open.extend(volume(disk));
+            record.spec.disks.retain(|known| known.position != disk.position);
+            record.spec.disks.push(disk.clone());
+        })?;
         let path = match &disk.volume {
             None => None,
             Some((sr, location)) => {
@@ -325,6 +333,32 @@ impl Shared {
         let line = config::disk_line(disk, path.as_ref(), hvm)?;
         self.xl.slow(&["block-attach", &domid.to_string(), &line]).await?;
         self.describe_disk(domid, disk, hvm).await
+    }
+
+    /// A disk is gone from its domain, or never came.
+    async fn forget_disk(&self, uuid: &str, disk: &Disk) -> Result<()> {
+        self.let_go(uuid, disk).await?;
+        self.amend(uuid, |record| record.spec.disks.retain(|known| known.position != disk.position))
+    }
+
+    /// The devices a domain has, by position.
+    async fn devices(&self, uuid: &str) -> Result<Option<Devices>> {
+        let Some(domid) = self.find(uuid).await? else { return Ok(None) };
+        let base = format!("/local/domain/{domid}/device");
+        let disks = self.store.directory(&format!("{base}/vbd")).await?;
+        let nics = self.store.directory(&format!("{base}/vif")).await?;
+        Ok(Some(devices::positions(&disks, &nics, self.is_hvm(uuid)?)))
+    }
+
+    /// Disks and cards whose plugging or unplugging was cut short: the domain tells how it ended.
+    async fn settle_devices(&self, record: &Record) -> Result<()> {
+        let uuid = &record.spec.uuid;
+        let Some(there) = self.devices(uuid).await? else { return Ok(()) };
+        for disk in record.spec.disks.iter().filter(|disk| !there.disks.contains(&disk.position)) {
+            tracing::warn!(uuid, position = disk.position, "a disk is not in its domain any more");
+            self.forget_disk(uuid, disk).await?;
+        }
+        self.amend(uuid, |record| record.spec.nics.retain(|nic| there.nics.contains(&nic.position)))
     }
 
     async fn let_go(&self, uuid: &str, disk: &Disk) -> Result<()> {
@@ -349,6 +383,10 @@ impl Shared {
                     // It was about to be ended; what becomes of it now is decided anew.
                     self.records.put(&Record { rebuild: false, ..record.clone() })?;
                 }
+                if let Err(failure) = self.settle_devices(&record).await {
+                    tracing::error!(%failure, uuid, "the devices of a running guest could not be seen");
+                }
+                let record = self.records.get(uuid)?.unwrap_or_else(|| record.clone());
                 for (sr, location, writable) in &record.open {
                     if let Err(failure) = self.storage.open_volume(sr, location, *writable).await {
                         tracing::error!(%failure, uuid, sr, location, "a disk of a running guest is not served");
@@ -502,15 +540,10 @@ impl Hypervisor for Domains {
 
     async fn plug_disk(&self, uuid: &str, disk: Disk) -> Result<String> {
         if let Err(failure) = self.shared.plug(uuid, &disk).await {
-            self.shared.let_go(uuid, &disk).await?;
+            self.shared.forget_disk(uuid, &disk).await?;
             return Err(failure);
         }
-        let position = disk.position;
-        self.shared.amend(uuid, |record| {
-            record.spec.disks.retain(|known| known.position != position);
-            record.spec.disks.push(disk);
-        })?;
-        Ok(config::guest_device(position))
+        Ok(config::guest_device(disk.position))
     }
 
     async fn unplug_disk(&self, uuid: &str, position: u32, force: bool) -> Result<bool> {
@@ -616,6 +649,10 @@ impl Hypervisor for Domains {
 
     async fn agent(&self, uuid: &str) -> Result<Option<AgentData>> {
         self.shared.read_agent(uuid).await
+    }
+
+    async fn devices(&self, uuid: &str) -> Result<Option<Devices>> {
+        self.shared.devices(uuid).await
     }
 
     async fn settle(&self) -> Result<()> {

@@ -41,6 +41,7 @@ impl Running {
             .arg("--ignore-signal=PIPE")
             .arg(&xl.program)
             .args(args)
+            .envs(xl.variables.iter().map(|(name, value)| (name, value)))
             .env("LC_ALL", "C")
             .stdin(stdin)
             .stdout(stdout)

@@ -7,7 +7,9 @@
 mod agent;
 mod ask;
 pub mod config;
+mod devices;
 mod domains;
+mod earlier;
 mod guest;
 pub mod host;
 mod image;

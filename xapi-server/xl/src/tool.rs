@@ -1,6 +1,6 @@
 //! The program `xl`: arguments only, with a deadline and a limit, never cut short because a caller went away.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use xapi_backend::program::{Error, Program};
 use xapi_schema::{Failure, Result};
@@ -16,6 +16,8 @@ pub struct Xl {
     pub slow: Duration,
     /// For memory images: how long no byte may move.
     pub stall: Duration,
+    /// Variables of its environment, added to ours.
+    pub variables: Vec<(&'static str, OsString)>,
 }
 
 impl Default for Xl {
@@ -25,6 +27,7 @@ impl Default for Xl {
             quick: Duration::from_secs(60),
             slow: Duration::from_secs(300),
             stall: Duration::from_secs(180),
+            variables: vec![],
         }
     }
 }
@@ -47,7 +50,10 @@ impl Xl {
     }
 
     async fn run(&self, args: &[&str], deadline: Duration) -> Result<String> {
-        let program = Program::new(&self.program).args(args.iter().copied()).deadline(deadline);
+        let mut program = Program::new(&self.program).args(args.iter().copied()).deadline(deadline);
+        for (name, value) in &self.variables {
+            program = program.variable(name, value);
+        }
         let what = args.first().copied().unwrap_or_default().to_string();
         // On its own: a caller who hangs up must not leave a domain half-made.
         let done = tokio::spawn(async move { program.succeed().await }).await;

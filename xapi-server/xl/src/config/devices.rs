@@ -11,7 +11,7 @@ use super::text::sane;
 /// Cards a virtual machine can have emulated.
 const EMULATED_CARDS: u32 = 8;
 /// Disk positions there are.
-const POSITIONS: u32 = 255;
+pub const POSITIONS: u32 = 255;
 
 /// `a` to `z`, then `aa`...
 fn letters(position: u32) -> String {

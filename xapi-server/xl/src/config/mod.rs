@@ -16,7 +16,7 @@ use xapi_backend::{
 };
 use xapi_schema::Result;
 
-pub use devices::{disk_line, guest_device, nic_line, vdev, vdev_number};
+pub use devices::{POSITIONS, disk_line, guest_device, nic_line, vdev, vdev_number};
 pub use machine::shadow_mib;
 #[cfg(test)]
 pub use tests::test_spec;

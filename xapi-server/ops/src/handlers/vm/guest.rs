@@ -3,18 +3,22 @@
 use std::sync::Arc;
 
 use tokio::sync::broadcast::error::RecvError;
-use xapi_backend::hypervisor::{Activity, AgentData, Domain, DomainEvent, Happened};
+use xapi_backend::hypervisor::{Activity, AgentData, Devices, Domain, DomainEvent, Happened};
 use xapi_schema::{
     ClassId, DateTime, Map, Ref, Result, Value,
     classes::{
-        OnCrashBehaviour, OnNormalExit, TristateType, Vm, VmPowerState as State, pool, vm, vm_guest_metrics,
-        vm_metrics,
+        OnCrashBehaviour, OnNormalExit, TristateType, Vm, VmPowerState as State, pool, vbd, vif, vm,
+        vm_guest_metrics, vm_metrics,
     },
 };
 use xapi_store::{Read, Tx};
 
 use super::{power, reset, suspend};
-use crate::{Cx, Xapi, handlers::console, rules};
+use crate::{
+    Cx, Xapi,
+    handlers::{console, vbd as disk, vif as nic},
+    rules,
+};
 
 /// Longest text taken from a guest, bytes; longer ones are cut.
 const LONGEST: usize = 4_096;
@@ -302,6 +306,52 @@ pub async fn reconcile(cx: &Cx) -> Vec<Ref<Vm>> {
         tracing::warn!(uuid = domain.uuid, domid = domain.domid, "a domain belongs to no VM of this pool");
     }
     restarts
+}
+
+/// At a start: which disks and cards of running VMs are attached is what their domains have. A plug or unplug that was cut
+/// short may have come to its end since.
+pub async fn agree_devices(cx: &Cx) {
+    let snapshot = cx.snapshot();
+    for this in snapshot.all::<Vm>() {
+        let Ok(record) = snapshot.record(&this) else { continue };
+        let runs = matches!(record.get(vm::power_state), State::Running | State::Paused);
+        if !runs || record.get(vm::resident_on) != *cx.host() || record.get(vm::is_control_domain) {
+            continue;
+        }
+        let devices = cx.xapi.backends.hypervisor.devices(&record.get(vm::uuid)).await;
+        let written = match devices {
+            Ok(None) => continue,
+            Ok(Some(there)) => {
+                let target = this.clone();
+                cx.commit(move |tx| write_devices(tx, &target, &there)).await
+            }
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = written {
+            tracing::error!(%failure, vm = %this, "the devices of a VM could not be brought in line with its domain");
+        }
+    }
+}
+
+fn write_devices(tx: &mut Tx, this: &Ref<Vm>, there: &Devices) -> Result<()> {
+    for device in tx.get(this, vm::VBDs)? {
+        let position = disk::disk(tx, &device)?.position;
+        let attached = there.disks.contains(&position);
+        if tx.get(&device, vbd::currently_attached)? != attached {
+            tracing::warn!(vm = %this, position, attached, "a disk is not as its record says");
+            tx.set(&device, vbd::currently_attached, attached)?;
+        }
+    }
+    for card in tx.get(this, vm::VIFs)? {
+        let position = nic::nic(tx, &card)?.position;
+        let attached = there.nics.contains(&position);
+        if tx.get(&card, vif::currently_attached)? != attached {
+            tracing::warn!(vm = %this, position, attached, "a network card is not as its record says");
+            tx.set(&card, vif::currently_attached, attached)?;
+        }
+    }
+    reset::recompute_devices(tx, this)?;
+    rules::refresh(tx, this)
 }
 
 /// Makes up for restarts that were cut short.
