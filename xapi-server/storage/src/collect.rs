@@ -18,8 +18,8 @@ use crate::{
     garbage::{Piece, pieces},
     head::Found,
     naming::Naming,
-    policy::Policies,
-    repository::Repository,
+    policy::{Policies, SrPolicy},
+    repository::{Repository, lock},
 };
 
 /// Bytes copied in one step: what an attach may have to wait for.
@@ -63,7 +63,18 @@ impl Repository {
     /// # Errors
     /// The place can't be read.
     pub fn has_garbage(&self, policies: &dyn Policies) -> Result<bool> {
-        self.garbage(policies).map(|(_, _, todo)| !todo.is_empty())
+        // To look, every volume of a group has to be made reachable: not again while nothing has changed.
+        let policy = policies.sr(&self.config.uuid);
+        let now = (self.generation(), policy, self.open_here());
+        if self.images.naming == Naming::Volumes && lock(&self.clean).as_ref() == Some(&now) {
+            return Ok(false);
+        }
+        let (_, found, todo) = self.garbage(policies)?;
+        let clean = policy.may_collect()
+            && self.images.is_idle()?
+            && pieces(&found, policy, &|_| SrPolicy::default()).is_empty();
+        *lock(&self.clean) = clean.then_some(now);
+        Ok(!todo.is_empty())
     }
 
     /// Collects until nothing is left, it is told to stop, or somebody keeps interrupting.
@@ -153,6 +164,7 @@ impl Repository {
             if self.generation() != seen + 1 {
                 return Ok(None);
             }
+            self.images.gather().map_err(wrong)?;
             if merge::needs_prepare(volumes, node).map_err(wrong)? {
                 let above = self.above(found, node);
                 self.while_all_paused(&above, || merge::prepare(volumes, node).map_err(wrong))?;
@@ -191,6 +203,7 @@ impl Repository {
                 fresh = self.images.scan()?;
                 &fresh
             };
+            self.images.gather().map_err(wrong)?;
             let above = self.above(found, node);
             self.while_all_paused(&above, || coalesce::relink(volumes, node).map_err(wrong))?;
             self.images.volumes.settle();
@@ -213,6 +226,7 @@ impl Repository {
             if self.generation() != seen + 1 || self.is_open(uuid).is_some() {
                 return Ok(None);
             }
+            self.images.gather().map_err(wrong)?;
             let mut disk = Disk::open(volumes, leaf, Format::Vhd).map_err(wrong)?;
             disk.start_merge(volumes, leaf, &after_name).map_err(wrong)?;
             Ok(Some((disk, self.merge_begins())))

@@ -56,6 +56,9 @@ impl Handles {
             if access == Access::Write && found.hidden {
                 return Err(Doing::Load.failure("it is an inner node"));
             }
+            if access == Access::Write {
+                images.inflate(&found)?;
+            }
             let mut image = images.open(&found, access).map_err(|e| Doing::Load.disk(&e))?;
             let mut tracked = false;
             if access == Access::Write && found.format != Format::Qcow2 {

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use xapi_backend::storage::SrStat;
+use xapi_backend::storage::{NewVolume, SrStat};
 use xapi_schema::Result;
 use xennix_disk::{
     chain::Format,
@@ -28,6 +28,7 @@ use xennix_disk::{
 use crate::{
     fail::{self, Doing},
     head::{self, Found},
+    lvm::mgt::Entry,
     naming::Naming,
 };
 
@@ -65,6 +66,65 @@ pub trait Group: Volumes {
     /// Names and taken bytes of everything in the place, where that is known without opening.
     fn sizes(&self) -> xennix_disk::Result<BTreeMap<String, u64>> {
         Ok(BTreeMap::new())
+    }
+    /// Makes many reachable in one go.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn gather(&self, _: &[String]) -> xennix_disk::Result<()> {
+        Ok(())
+    }
+    /// Keeps these reachable, and only these, for as long as this owner needs them.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn hold(&self, _: &str, _: &[String]) -> xennix_disk::Result<()> {
+        Ok(())
+    }
+    /// Ends what [`hold`](Group::hold) began.
+    fn release(&self, _: &str) {}
+    /// Protects an inner node against writes.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn freeze(&self, _: &str) -> xennix_disk::Result<()> {
+        Ok(())
+    }
+    /// Gives back what an image has behind its first bytes, which it was prepared for.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn shrink(&self, _: &str, _: u64) -> xennix_disk::Result<()> {
+        Ok(())
+    }
+    /// Do new leaves get no more room than they need?
+    fn is_thin(&self) -> bool {
+        false
+    }
+    /// What the place says of a volume, where it keeps that.
+    fn known(&self, _: &str) -> Option<Entry> {
+        None
+    }
+    /// Lets the place say something of a volume.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn note(&self, _: Entry) -> xennix_disk::Result<()> {
+        Ok(())
+    }
+    /// Can the place say something of so many more?
+    ///
+    /// # Errors
+    /// The system's error.
+    fn has_room(&self, _: usize) -> xennix_disk::Result<bool> {
+        Ok(true)
+    }
+    /// Lets the place say something of the volumes there are, and of no others.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn agree(&self) -> xennix_disk::Result<()> {
+        Ok(())
     }
 }
 
@@ -117,9 +177,13 @@ impl Images {
     }
 
     fn look_through(&self) -> xennix_disk::Result<Vec<Found>> {
+        let names = self.volumes.list()?;
         let (sizes, marked) = (self.volumes.sizes()?, self.volumes.hidden()?);
+        let images: Vec<String> = names.iter().filter(|n| self.naming.parse(n).is_some()).cloned().collect();
+        // One that can't be reached is told of below, by itself.
+        let _ = self.volumes.gather(&images);
         let mut found = Vec::new();
-        for name in self.volumes.list()? {
+        for name in names {
             if let Some(mut image) =
                 head::look(&*self.volumes, self.naming, &name, sizes.get(&name).copied())?
             {
@@ -133,6 +197,18 @@ impl Images {
             image.hidden |= parents.contains(&image.name);
         }
         Ok(found)
+    }
+
+    /// Makes every image reachable in one go, where one by one takes long.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub(crate) fn gather(&self) -> xennix_disk::Result<()> {
+        if self.naming == Naming::Files {
+            return Ok(());
+        }
+        let names = self.volumes.list()?;
+        self.volumes.gather(&names.into_iter().filter(|n| self.naming.parse(n).is_some()).collect::<Vec<_>>())
     }
 
     /// One image by its uuid.
@@ -186,12 +262,23 @@ impl Images {
         Image::within(&*self.volumes, &found.name, found.format, access)
     }
 
-    /// The space a new leaf gets.
-    fn room(&self) -> Room {
+    /// The space a new leaf gets; one that nobody writes now needs no more than it holds where that is the rule, and
+    /// a snapshot never does.
+    fn room(&self, written: bool, snapshot: bool) -> Room {
         match self.naming {
             Naming::Files => Room::File,
+            Naming::Volumes if !written && (snapshot || self.volumes.is_thin()) => Room::Thin,
             Naming::Volumes => Room::Thick,
         }
+    }
+
+    /// Refuses where the place could not say anything of a new volume.
+    fn assert_room(&self, more: usize) -> Result<()> {
+        if self.volumes.has_room(more).map_err(|e| Doing::Other.disk(&e))? {
+            return Ok(());
+        }
+        let told = "the metadata volume is full";
+        Err(xapi_backend::storage::backend_failure(181, "Error in Metadata volume operation for SR.", told))
     }
 
     /// Makes an image full of zeros. Killed in between, the half-made one is removed by [`recover`](Images::recover).
@@ -207,14 +294,34 @@ impl Images {
                 return Err(xapi_backend::storage::backend_failure(43, "The VDI already exists", uuid));
             }
         }
+        self.assert_room(1)?;
+        let room = self.room(false, false);
         let made = self.noted(std::slice::from_ref(&name), || match format {
-            Format::Vhd => create(&*self.volumes, &name, &NewImage::new(size, None), self.room()),
+            Format::Vhd => create(&*self.volumes, &name, &NewImage::new(size, None), room),
             Format::Raw => self.zeros(&name, size),
             Format::Qcow2 => self.qcow2(&name, size),
         });
         self.volumes.settle();
         made.map_err(wrong)?;
         self.find(uuid)
+    }
+
+    /// Lets the place say what a new volume is called.
+    ///
+    /// # Errors
+    /// The device's error.
+    pub fn introduce(&self, found: &Found, new: &NewVolume) -> Result<()> {
+        let entry = Entry {
+            uuid: found.uuid.clone(),
+            name: new.name.clone(),
+            description: new.description.clone(),
+            kind: new.kind.clone(),
+            vdi_type: if found.format == Format::Raw { "aio" } else { "vhd" }.into(),
+            snapshot_time: "19700101T00:00:00Z".into(),
+            managed: true,
+            ..Entry::default()
+        };
+        self.volumes.note(entry).map_err(|e| Doing::Create.disk(&e))
     }
 
     /// Does work that makes images, undone when it fails or is cut.
@@ -304,7 +411,7 @@ impl Images {
     ///
     /// # Errors
     /// SR_BACKEND_FAILURE_82 or 81 with the reason, 109 for a chain that is too long, 44 without room.
-    pub fn twin(&self, uuid: &str, child: &str, doing: Doing) -> Result<String> {
+    pub fn twin(&self, uuid: &str, child: &str, doing: Doing, written: bool) -> Result<String> {
         let found = self.healthy(uuid)?;
         if found.format == Format::Qcow2 {
             return Err(doing.failure("snapshots and clones of qcow2 volumes are not part of this version"));
@@ -312,6 +419,7 @@ impl Images {
         if found.hidden {
             return Err(doing.failure("it is an inner node"));
         }
+        self.assert_room(2)?;
         let base = uuid::Uuid::new_v4().to_string();
         let after = self.naming.name(uuid, Format::Vhd);
         let plan = Snapshot {
@@ -319,18 +427,80 @@ impl Images {
             format: found.format,
             base: self.naming.name(&base, found.format),
             leaf_after: after.clone(),
-            room: self.room(),
-            children: vec![Child { name: self.naming.name(child, Format::Vhd), room: self.room() }],
+            // A raw leaf goes on as a VHD, whose room is no longer that of its bytes.
+            room: self.room(written, false),
+            children: vec![Child {
+                name: self.naming.name(child, Format::Vhd),
+                room: self.room(false, doing == Doing::Snapshot),
+            }],
         };
         let made = snapshot(&*self.volumes, &plan).and_then(|frozen| {
             if frozen && found.format == Format::Raw {
                 self.volumes.set_hidden(&plan.base, true)?;
             }
-            Ok(())
+            Ok(frozen)
         });
+        if let Ok(frozen) = made {
+            // The twin is whole: what goes wrong now costs room or a name at most.
+            let (base_name, mut told) = (&plan.base, Ok(()));
+            if frozen && self.naming == Naming::Volumes {
+                told = self.deflate(base_name, found.format).and_then(|()| self.volumes.freeze(base_name));
+            }
+            let noted = self.note_twin(uuid, child, frozen.then_some((base.as_str(), found.format)), doing);
+            if let Err(e) = told.and(noted) {
+                tracing::warn!(sr = self.sr, volume = uuid, error = %e, "a twin was made, but not all around it");
+            }
+        }
         self.volumes.settle();
         made.map_err(|e| doing.disk(&e))?;
         Ok(after)
+    }
+
+    /// Gives back the room that an inner node will never use.
+    fn deflate(&self, name: &str, format: Format) -> xennix_disk::Result<()> {
+        if format != Format::Vhd {
+            return Ok(());
+        }
+        let bytes = resize::prepare_deflate(&*self.volumes, name)?;
+        self.volumes.shrink(name, bytes)
+    }
+
+    /// Lets the place say what a twin is, and what became of its origin.
+    fn note_twin(
+        &self,
+        uuid: &str,
+        child: &str,
+        base: Option<(&str, Format)>,
+        doing: Doing,
+    ) -> xennix_disk::Result<()> {
+        let Some(origin) = self.volumes.known(uuid) else { return Ok(()) };
+        if let Some((base, format)) = base {
+            self.volumes.note(Entry {
+                uuid: base.into(),
+                name: "base copy".into(),
+                description: String::new(),
+                is_a_snapshot: false,
+                snapshot_of: String::new(),
+                vdi_type: if format == Format::Raw { "aio" } else { "vhd" }.into(),
+                read_only: true,
+                managed: false,
+                ..origin.clone()
+            })?;
+        }
+        if origin.vdi_type != "vhd" {
+            self.volumes.note(Entry { vdi_type: "vhd".into(), ..origin.clone() })?;
+        }
+        let snapshot = doing == Doing::Snapshot;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let now = xapi_schema::DateTime::from_unix(i64::try_from(now.as_secs()).unwrap_or(0));
+        self.volumes.note(Entry {
+            uuid: child.into(),
+            vdi_type: "vhd".into(),
+            is_a_snapshot: snapshot,
+            snapshot_of: if snapshot { uuid.into() } else { String::new() },
+            snapshot_time: if snapshot { now.to_string() } else { "19700101T00:00:00Z".into() },
+            ..origin
+        })
     }
 
     /// Grows an image.
@@ -395,9 +565,23 @@ impl Images {
         if leaf.format != Format::Vhd || snapshot.format != Format::Vhd {
             return Err(Doing::Snapshot.failure("only VHD volumes can be reverted"));
         }
+        self.assert_room(1)?;
         let base = self.naming.name(&uuid::Uuid::new_v4().to_string(), Format::Vhd);
         self.all_changes(uuid, leaf.size.max(snapshot.size))?;
-        let done = revert(&*self.volumes, &leaf.name, &snapshot.name, &base, self.room());
+        let room = self.room(false, false);
+        let done = revert(&*self.volumes, &leaf.name, &snapshot.name, &base, room);
+        if done.is_ok() && self.naming == Naming::Volumes {
+            let kept = self.volumes.exists(&base).and_then(|made| {
+                if !made {
+                    return Ok(());
+                }
+                self.deflate(&base, Format::Vhd)?;
+                self.volumes.freeze(&base)
+            });
+            if let Err(e) = kept {
+                tracing::warn!(sr = self.sr, base, error = %e, "an inner node keeps more room than it needs");
+            }
+        }
         self.volumes.settle();
         done.map_err(|e| Doing::Snapshot.disk(&e))?;
         self.find(uuid)

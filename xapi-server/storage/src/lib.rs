@@ -4,8 +4,8 @@
 //! crate never formats what holds data unless an SR is made there, never writes to a guarded SR ([`policy`]), and
 //! never asks another program to look inside an image.
 //!
-//! [`native`] dispatches; [`place`] finds and mounts; [`images`] is the tree of images in one place,
-//! `changes` what is noted of their changes; [`garbage`] is
+//! [`native`] dispatches; [`place`] finds and mounts; [`lvm`] keeps images in volume groups; [`images`] is the tree of
+//! images in one place, `changes` what is noted of their changes; [`garbage`] is
 //! what may be merged or removed there.
 
 mod changes;
@@ -17,6 +17,8 @@ pub mod head;
 pub mod host;
 pub mod images;
 pub mod listing;
+pub mod lun;
+pub mod lvm;
 pub mod naming;
 pub mod native;
 pub mod place;

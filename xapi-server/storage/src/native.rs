@@ -37,11 +37,13 @@ pub struct Settings {
     pub mounts: PathBuf,
     /// Device nodes.
     pub dev: PathBuf,
+    /// What the kernel tells of its devices.
+    pub sys: PathBuf,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { mounts: "/run/sr-mount".into(), dev: "/dev".into() }
+        Settings { mounts: "/run/sr-mount".into(), dev: "/dev".into(), sys: "/sys".into() }
     }
 }
 
@@ -78,7 +80,14 @@ impl Native {
         paths: Arc<DataPaths>,
         settings: Settings,
     ) -> Native {
-        let ground = Ground { host, mounts: settings.mounts, dev: settings.dev };
+        let ground = Ground {
+            host,
+            mounts: settings.mounts,
+            dev: settings.dev,
+            sys: settings.sys,
+            policies: policies.clone(),
+            sessions: Arc::default(),
+        };
         Native {
             ground,
             policies,
@@ -168,30 +177,32 @@ fn volume_of(repository: &Repository, found: &Found) -> Volume {
     if head.is_some() {
         images.volumes.settle();
     }
-    let kind = match found.format {
+    let vdi_type = match found.format {
         Format::Vhd => "vhd",
         Format::Raw => "aio",
         Format::Qcow2 => "qcow2",
     };
-    let mut sm_config = vec![("vdi_type".to_string(), kind.to_string())];
+    let mut sm_config = vec![("vdi_type".to_string(), vdi_type.to_string())];
     if found.format == Format::Raw {
         sm_config.push(("type".into(), "raw".into()));
     }
     if let Some((parent, _)) = found.parent.as_deref().and_then(|p| images.naming.parse(p)) {
         sm_config.push(("vhd-parent".into(), parent.into()));
     }
-    let name = if found.hidden { "base copy" } else { "" };
+    let told = images.volumes.known(&found.uuid).unwrap_or_default();
+    let name = if found.hidden { "base copy".into() } else { told.name };
+    let kind = if told.kind.is_empty() { "user".into() } else { told.kind };
     Volume {
         uuid: found.uuid.clone(),
         location: found.uuid.clone(),
-        name: name.into(),
-        description: String::new(),
+        name,
+        description: told.description,
         virtual_size: i64::try_from(found.size).unwrap_or(i64::MAX),
         physical_utilisation: i64::try_from(found.physical).unwrap_or(i64::MAX),
-        kind: "user".into(),
+        kind,
         read_only: found.hidden,
         hidden: found.hidden,
-        snapshot_of: None,
+        snapshot_of: Some(told.snapshot_of).filter(|of| told.is_a_snapshot && !of.is_empty()),
         sm_config,
         cbt_enabled: !found.hidden && repository.is_tracked(&found.uuid, head.as_ref()),
     }
@@ -217,6 +228,12 @@ impl Storage for Native {
         let attached = match content {
             Content::Images(images) => {
                 let repository = Arc::new(Repository::new(sr.clone(), images, self.paths.clone()));
+                let held = repository.clone();
+                blocking(move || {
+                    held.hold_open_disks();
+                    Ok(())
+                })
+                .await?;
                 // A guarded SR is only looked at: its journals are its old owner's.
                 if !self.policies.sr(&sr.uuid).guarded {
                     let settle = repository.clone();
@@ -241,8 +258,8 @@ impl Storage for Native {
         let config = match attached {
             Attached::Images(repository) => {
                 let config = repository.config.clone();
-                let going = repository.clone();
-                blocking(move || going.let_go()).await?;
+                let (going, guarded) = (repository.clone(), self.policies.sr(sr).guarded);
+                blocking(move || going.let_go(guarded)).await?;
                 // A collection ends with its next step.
                 drop(repository.collecting.lock().await);
                 config
@@ -261,7 +278,7 @@ impl Storage for Native {
                 self.policies.sr(sr).assert_changeable(sr)?;
                 let config = repository.config.clone();
                 blocking(move || {
-                    repository.let_go()?;
+                    repository.let_go(false)?;
                     repository.change(|| repository.images.clear())
                 })
                 .await?;
@@ -284,8 +301,15 @@ impl Storage for Native {
     async fn scan(&self, sr: &str) -> Result<Vec<Volume>> {
         match self.attached(sr)? {
             Attached::Images(repository) => {
+                let guarded = self.policies.sr(sr).guarded;
                 blocking(move || {
-                    let found = repository.unchanged(|| repository.images.scan())?;
+                    let found = repository.unchanged(|| {
+                        let found = repository.images.scan();
+                        if !guarded {
+                            repository.agree();
+                        }
+                        found
+                    })?;
                     for image in found.iter().filter(|f| f.broken.is_some()) {
                         tracing::warn!(image = image.name, why = image.broken, "an image can't be read");
                     }
@@ -310,16 +334,24 @@ impl Storage for Native {
     async fn create_volume(&self, sr: &str, new: NewVolume) -> Result<Volume> {
         let repository = self.changeable(sr)?;
         let format = format(&repository.config, &new.sm_config)?;
-        let uuid = new.uuid.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let uuid = new.uuid.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         if !crate::naming::is_uuid(&uuid) {
             return Err(backend_failure(1, "Invalid argument", &uuid));
         }
-        let made = blocking(move || {
-            let found = repository.change(|| repository.images.create(&uuid, format, new.virtual_size))?;
-            Ok(volume_of(&repository, &found))
+        blocking(move || {
+            let found = repository.change(|| {
+                let found = repository.images.create(&uuid, format, new.virtual_size)?;
+                if let Err(failure) = repository.images.introduce(&found, &new) {
+                    // Nobody knows of it yet.
+                    repository.images.destroy(&uuid)?;
+                    return Err(failure);
+                }
+                Ok(found)
+            })?;
+            let made = volume_of(&repository, &found);
+            Ok(Volume { name: new.name, description: new.description, kind: new.kind, ..made })
         })
-        .await?;
-        Ok(Volume { name: new.name, description: new.description, kind: new.kind, ..made })
+        .await
     }
 
     async fn destroy_volume(&self, sr: &str, location: &str) -> Result<()> {

@@ -16,6 +16,8 @@ use crate::{
     fail::{self, Doing},
     handles::Handles,
     images::Images,
+    naming::Naming,
+    policy::SrPolicy,
 };
 
 /// An attached SR of images.
@@ -32,6 +34,8 @@ pub struct Repository {
     generation: AtomicU64,
     merge: Mutex<Option<Arc<AtomicBool>>>,
     merge_ended: Condvar,
+    /// When nothing was found to collect, where looking costs something.
+    pub(crate) clean: Mutex<Option<(u64, SrPolicy, Vec<String>)>>,
     /// One collection at a time.
     pub(crate) collecting: tokio::sync::Mutex<()>,
     /// Set when it is detached.
@@ -54,6 +58,7 @@ impl Repository {
             generation: AtomicU64::new(0),
             merge: Mutex::default(),
             merge_ended: Condvar::new(),
+            clean: Mutex::default(),
             collecting: tokio::sync::Mutex::default(),
             gone: AtomicBool::new(false),
         }
@@ -127,7 +132,18 @@ impl Repository {
             // What a failed step left is finished or undone now, while nobody looks; else at the next attach.
             let _ = self.settle_journals();
         }
+        self.agree();
         done
+    }
+
+    /// Lets the place say what there is now; what fails here is made up for by the next change or scan.
+    pub(crate) fn agree(&self) {
+        if !self.gone.load(Ordering::SeqCst)
+            && let Err(e) = self.images.volumes.agree()
+        {
+            tracing::warn!(sr = self.config.uuid, error = %e, "what the place says of its volumes is out of step");
+        }
+        self.images.volumes.settle();
     }
 
     /// Brings interrupted operations to their end. Disks that are open wait meanwhile.
@@ -219,6 +235,9 @@ impl Repository {
             Err(failure) => Err(failure),
         };
         for id in paused {
+            if let Err(failure) = self.hold(id) {
+                tracing::error!(%failure, disk = id, "what a disk stands on can't be reached");
+            }
             let image = self.images.find(id).ok().map(|f| self.images.path(&f.name));
             if let Err(failure) = self.paths.resume(id, image.as_deref()) {
                 tracing::error!(%failure, disk = id, "a disk that waited for a change could not go on");
@@ -238,14 +257,14 @@ impl Repository {
         if writable && found.hidden {
             return Err(Doing::Attach.failure("it is an inner node"));
         }
-        let reached = self.reach(&found.name);
-        let opened = reached.and_then(|()| {
+        let opened = self.hold(uuid).and_then(|()| {
             if writable && self.is_open(uuid).is_none() {
                 self.images.inflate(&found)?;
             }
             let track = if writable { changes::track(self, uuid, found.format, guarded)? } else { None };
             let spec = Spec {
                 track,
+                fixed: self.images.naming == Naming::Volumes,
                 ..Spec::new(uuid, self.images.path(&found.name))
                     .map_err(|e| Doing::Attach.failure(&e.to_string()))?
             };
@@ -255,24 +274,45 @@ impl Repository {
             })
         });
         if opened.is_err() {
-            self.images.volumes.settle();
+            self.let_loose(uuid);
         }
         opened
     }
 
-    /// Everything a volume stands on can be opened by name.
-    fn reach(&self, name: &str) -> Result<()> {
-        let mut next = Some(name.to_owned());
-        let mut length = 0;
+    /// Keeps everything a volume stands on reachable by name, for whoever serves it.
+    pub(crate) fn hold(&self, uuid: &str) -> Result<()> {
+        let mut next = Some(self.images.find(uuid)?.name);
+        let mut names = Vec::new();
         while let Some(name) = next {
             let looked = crate::head::look(&*self.images.volumes, self.images.naming, &name, None);
             next = looked.map_err(|e| Doing::Attach.disk(&e))?.and_then(|f| f.parent);
-            length += 1;
-            if length > xennix_disk::vhd::MAX_CHAIN {
+            names.push(name);
+            if names.len() > xennix_disk::vhd::MAX_CHAIN {
                 return Err(Doing::Attach.failure("the chain is too long, or its own ancestor"));
             }
         }
-        Ok(())
+        let log = Naming::log(uuid);
+        if self.images.volumes.exists(&log).map_err(|e| Doing::Attach.disk(&e))? {
+            names.push(log);
+        }
+        self.images.volumes.hold(uuid, &names).map_err(|e| Doing::Attach.disk(&e))
+    }
+
+    /// Ends what [`hold`](Repository::hold) began, unless somebody has the volume open.
+    fn let_loose(&self, uuid: &str) {
+        if self.is_open(uuid).is_none() {
+            self.images.volumes.release(uuid);
+        }
+        self.images.volumes.settle();
+    }
+
+    /// As [`hold`](Repository::hold), for everything that was open before this process began.
+    pub(crate) fn hold_open_disks(&self) {
+        for id in self.open_here() {
+            if let Err(failure) = self.hold(&id) {
+                tracing::warn!(%failure, disk = id, "what an open disk stands on can't be reached");
+            }
+        }
     }
 
     /// Ends what [`open`](Repository::open) began.
@@ -282,7 +322,7 @@ impl Repository {
     pub fn close(&self, uuid: &str) -> Result<()> {
         let _used = self.using(false);
         let closed = self.paths.close(uuid).map_err(|e| Doing::Attach.failure(&e.to_string()));
-        self.images.volumes.settle();
+        self.let_loose(uuid);
         closed
     }
 
@@ -302,7 +342,7 @@ impl Repository {
             }
             let waits: Vec<String> = if writes { vec![uuid.to_owned()] } else { vec![] };
             self.while_all_paused(&waits, || {
-                self.images.twin(uuid, child, doing)?;
+                self.images.twin(uuid, child, doing, writes)?;
                 if doing == Doing::Snapshot { self.snapshot_changes(uuid, child) } else { Ok(()) }
             })
         })
@@ -312,11 +352,19 @@ impl Repository {
     ///
     /// # Errors
     /// VDI_IN_USE.
-    pub fn let_go(&self) -> Result<()> {
+    pub fn let_go(&self, guarded: bool) -> Result<()> {
         if !self.open_here().is_empty() {
             return Err(fail::in_use());
         }
         self.gone.store(true, Ordering::SeqCst);
-        self.change(|| Ok(()))
+        if !guarded {
+            return self.change(|| Ok(()));
+        }
+        // What was half-done stays its old owner's.
+        self.interrupt();
+        let _alone = self.structure.write().unwrap_or_else(PoisonError::into_inner);
+        let closed = self.handles.close_all();
+        self.images.volumes.settle();
+        closed
     }
 }

@@ -9,7 +9,7 @@ mod contract {
 
 use std::{path::Path, sync::Arc};
 
-use common::Place;
+use common::{Place, lvm::LvmPlace};
 use contract::{
     mutant::{Mutant, Mutation},
     promises::{World, differential, keep},
@@ -59,6 +59,36 @@ async fn files_agree_with_a_plain_model() {
         let place = Arc::new(Place::new());
         differential(&real(&place), seed, 40).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         place.assert_clean();
+    }
+}
+
+fn grouped(place: &Arc<LvmPlace>) -> World {
+    let opened = place.clone();
+    World { config: place.config(), open: Box::new(move || Arc::new(opened.native()) as Arc<dyn Storage>) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn volumes_keep_their_promises() {
+    let place = Arc::new(LvmPlace::new());
+    keep(&grouped(&place)).await.unwrap();
+    // The device is as free as before.
+    let again = place.native();
+    again.create(&place.config(), 0).await.unwrap();
+    again.attach(&place.config()).await.unwrap();
+    again.delete(common::SR).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn volumes_agree_with_a_plain_model() {
+    let rounds = std::env::var("XENNIX_STORAGE_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    for seed in 0..rounds {
+        let allocation = if seed % 2 == 0 { "thick" } else { "thin" };
+        let place = Arc::new(LvmPlace { allocation, ..LvmPlace::new() });
+        differential(&grouped(&place), seed, 40).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        place.assert_clean().await;
+        let storage = place.native();
+        storage.attach(&place.config()).await.unwrap();
+        storage.delete(common::SR).await.unwrap();
     }
 }
 

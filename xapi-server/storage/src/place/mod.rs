@@ -1,17 +1,23 @@
 //! From an SR's configuration to the place its images are in: what has to be mounted, activated, logged in to. Each
 //! driver makes, opens, leaves and deletes such places; none of them looks at images.
 
+pub mod iscsi;
 pub mod iso;
 pub mod local;
+pub mod lvm;
 pub mod network;
 pub mod probe;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use xapi_backend::storage::{SrConfig, backend_failure};
 use xapi_schema::{Failure, Result};
 
-use crate::{host::Host, images::Images, listing::Listing};
+use crate::{host::Host, images::Images, listing::Listing, policy::Policies};
 
 /// What a driver works with.
 #[derive(Clone)]
@@ -22,6 +28,12 @@ pub struct Ground {
     pub mounts: PathBuf,
     /// Where device nodes are.
     pub dev: PathBuf,
+    /// What the records say.
+    pub policies: Arc<dyn Policies>,
+    /// Where the kernel tells of its devices.
+    pub sys: PathBuf,
+    /// Targets this host is logged in to, and the SRs that need them.
+    pub sessions: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
 }
 
 /// What an attached SR holds.
@@ -49,12 +61,10 @@ const REFUSED: &[&str] = &[
     "rawhba",
     "iscsi",
     "shm",
-    "lvm",
-    "lvmoiscsi",
 ];
 
 /// Types that are served.
-pub const KINDS: &[&str] = &["ext", "xfs", "file", "nfs", "smb", "iso", "udev", "dummy"];
+pub const KINDS: &[&str] = &["ext", "xfs", "lvm", "lvmoiscsi", "file", "nfs", "smb", "iso", "udev", "dummy"];
 
 /// The value of a key of a configuration.
 pub fn value<'a>(config: &'a [(String, String)], key: &str) -> Option<&'a str> {
@@ -95,6 +105,8 @@ impl Ground {
         plain(&sr.uuid)?;
         match sr.kind.as_str() {
             "ext" | "xfs" => local::create(self, sr).await,
+            "lvm" => lvm::create(self, sr, &lvm::devices(self, sr)?).await,
+            "lvmoiscsi" => iscsi::create(self, sr).await,
             "file" => local::create_directory(sr),
             "nfs" | "smb" => network::create(self, sr).await,
             "iso" | "udev" | "dummy" => Ok(()),
@@ -110,6 +122,8 @@ impl Ground {
         plain(&sr.uuid)?;
         match sr.kind.as_str() {
             "ext" | "xfs" => local::attach(self, sr).await.map(|dir| files(sr, dir)),
+            "lvm" => lvm::attach(self, sr).await.map(Content::Images),
+            "lvmoiscsi" => iscsi::attach(self, sr).await.map(Content::Images),
             "file" => local::attach_directory(sr).map(|dir| files(sr, dir)),
             "nfs" | "smb" => network::attach(self, sr).await.map(|dir| files(sr, dir)),
             "iso" => iso::attach(self, sr).await.map(Content::Listing),
@@ -126,6 +140,8 @@ impl Ground {
     pub async fn detach(&self, sr: &SrConfig) -> Result<()> {
         match sr.kind.as_str() {
             "ext" | "xfs" => local::detach(self, sr).await,
+            "lvm" => lvm::detach(self, sr).await,
+            "lvmoiscsi" => iscsi::detach(self, sr).await,
             "nfs" | "smb" => network::detach(self, sr).await,
             "iso" => iso::detach(self, sr).await,
             _ => Ok(()),
@@ -139,6 +155,8 @@ impl Ground {
     pub async fn delete(&self, sr: &SrConfig) -> Result<()> {
         match sr.kind.as_str() {
             "ext" | "xfs" => local::delete(self, sr).await,
+            "lvm" => lvm::delete(self, sr).await,
+            "lvmoiscsi" => iscsi::delete(self, sr).await,
             "file" => Ok(()),
             "nfs" | "smb" => network::delete(self, sr).await,
             _ => self.detach(sr).await,

@@ -4,7 +4,7 @@
 use xapi_backend::storage::{SrConfig, backend_failure};
 use xapi_schema::{Failure, Result};
 
-use super::{Ground, local, needed, network, refused, value};
+use super::{Ground, iscsi, local, lvm, needed, network, refused, value};
 
 /// A list of SRs; each a list of tags and texts.
 pub fn sr_list(srs: &[Vec<(&str, String)>]) -> String {
@@ -52,6 +52,8 @@ pub async fn probe(ground: &Ground, kind: &str, device_config: &[(String, String
             needed(device_config, "location", 94, "The request is missing the location parameter")?;
             Ok(sr_list(&[]))
         }
+        "lvm" => lvm::probe(ground, &lvm::devices(ground, &sr)?).await,
+        "lvmoiscsi" => iscsi::probe(ground, &sr).await,
         "ext" | "xfs" => {
             local::devices(&sr)?;
             Err(backend_failure(47, "The SR is not available", "nothing to probe"))

@@ -1,6 +1,9 @@
 //! A place for one SR of files, whose storage can be opened again as a daemon that was killed would.
 #![allow(dead_code)] // Each test program uses its own part.
 
+pub mod fake_lvm;
+pub mod lvm;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -74,7 +77,7 @@ impl Place {
         };
         let paths = Arc::new(DataPaths::start(settings).unwrap());
         let mounts = self.dir.path().join("mnt");
-        let settings = xapi_storage::Settings { mounts, dev: "/dev".into() };
+        let settings = xapi_storage::Settings { mounts, dev: "/dev".into(), sys: "/sys".into() };
         Native::new(Arc::new(System), self.policies.clone(), paths, settings)
     }
 
