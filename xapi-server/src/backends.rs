@@ -31,6 +31,7 @@ pub fn open(config: &Config, seed: &Seed, store: &Store) -> Result<Backends> {
         xl: xl.clone(),
         store: Client::of_host(),
         storage: storage.clone(),
+        memory: Arc::new(xapi_xl::Privcmd::default()),
         cpu_vendor: seed.hardware.cpu_info.get("vendor").unwrap_or_default().to_string(),
     };
     let domains = xapi_xl::Domains::open(&config.state_dir.join("xl"), options)

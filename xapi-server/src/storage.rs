@@ -45,7 +45,12 @@ impl Policies for Records {
 /// # Errors
 /// The directory of open disks can't be used.
 pub fn native(config: &Config, store: &Store) -> Result<Arc<dyn Storage>> {
-    let disks = xapi_datapath::Settings::new(config.state_dir.join("disks"));
+    let mut disks = xapi_datapath::Settings::new(config.state_dir.join("disks"));
+    if config.backend == "xl" {
+        // No emulator below xl opens a socket; a guest's disk is a block device.
+        disks.blocks = true;
+        load_drivers();
+    }
     let paths = xapi_datapath::DataPaths::start(disks).context("the open disks could not be read")?;
     tracing::info!("disks: {}", paths.describe());
     let paths = Arc::new(paths);
@@ -54,4 +59,14 @@ pub fn native(config: &Config, store: &Store) -> Result<Arc<dyn Storage>> {
     let policies = Arc::new(Records(store.clone()));
     let settings = xapi_storage::Settings::default();
     Ok(Arc::new(Native::new(Arc::new(System), policies, paths, settings)))
+}
+
+/// Drivers for block devices that a process of ours serves. One is enough; without any, opening a disk says so.
+fn load_drivers() {
+    for module in [&["ublk_drv"][..], &["nbd", "max_part=0"]] {
+        let loaded = std::process::Command::new("modprobe").arg("-q").args(module).status();
+        if !loaded.is_ok_and(|status| status.success()) {
+            tracing::info!(module = module[0], "the kernel has no such module");
+        }
+    }
 }

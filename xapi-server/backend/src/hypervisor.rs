@@ -207,6 +207,10 @@ pub enum Happened {
     Agent,
     /// It uses this many bytes.
     Memory(i64),
+    /// Its firmware's variables changed.
+    Firmware,
+    /// It set its clock: seconds between its time and the host's.
+    Clock(i64),
     /// There is a domain nobody here built.
     Appeared,
     /// Its domain is gone, and nobody here ended it.
@@ -330,6 +334,22 @@ pub trait Hypervisor: Send + Sync + 'static {
     }
     /// The devices a domain has; `None` when there is no domain, or nobody keeps a device but whoever plugged it.
     async fn devices(&self, uuid: &str) -> Result<Option<Devices>> {
+        let _ = uuid;
+        Ok(None)
+    }
+    /// Presses a magic SysRq key: one letter.
+    async fn send_sysrq(&self, uuid: &str, key: &str) -> Result<()> {
+        let _ = (uuid, key);
+        Err(xapi_schema::Failure::not_implemented("send_sysrq"))
+    }
+    /// Pulls a trigger of the virtual machine: `nmi`, `reset`, `init`, `power`, `sleep`, `s3resume`.
+    async fn send_trigger(&self, uuid: &str, trigger: &str) -> Result<()> {
+        let _ = (uuid, trigger);
+        Err(xapi_schema::Failure::not_implemented("send_trigger"))
+    }
+    /// The variables of a domain's firmware as `VM.NVRAM` keeps them under `EFI-variables`; `None` when there is
+    /// nothing to be kept. A domain that has ended and still occupies its place answers, too.
+    async fn firmware_variables(&self, uuid: &str) -> Result<Option<String>> {
         let _ = uuid;
         Ok(None)
     }

@@ -71,7 +71,7 @@ impl Facts {
     pub fn only(mut self, known: &[Kind]) -> Facts {
         for (kind, why) in &mut self.missing {
             if !known.contains(kind) {
-                why.get_or_insert_with(|| "not offered by this version".into());
+                why.get_or_insert_with(|| "not a way this host can go".into());
             }
         }
         self

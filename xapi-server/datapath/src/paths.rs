@@ -23,7 +23,7 @@ use xennix_disk::ublk;
 /// Longest path of a socket the kernel takes.
 const MAX_SOCKET: usize = 107;
 
-/// The ways this crate can go.
+/// The ways this crate can go, those that end in a block device first.
 const KNOWN: [Kind; 3] = [Kind::Ublk, Kind::KernelNbd, Kind::Nbd];
 
 /// What a host is told about its data paths.
@@ -35,6 +35,8 @@ pub struct Settings {
     pub program: PathBuf,
     /// The way to take; the first usable one when nothing is said.
     pub kind: Option<Kind>,
+    /// Whoever is handed the disks takes block devices only.
+    pub blocks: bool,
     /// How long a server may take to start or to end.
     pub patience: Duration,
 }
@@ -48,6 +50,7 @@ impl Settings {
             run: run.into(),
             program: program.unwrap_or_else(|| "xennix-disk".into()),
             kind: None,
+            blocks: false,
             patience: Duration::from_secs(90),
         }
     }
@@ -91,7 +94,8 @@ impl DataPaths {
     /// The runtime directory can't be made or read, or holds a record of another version.
     pub fn start(settings: Settings) -> Result<DataPaths> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.run)?;
-        let facts = Facts::look(&settings.program, Path::new("/sys"), Path::new("/dev")).only(&KNOWN);
+        let known = if settings.blocks { &KNOWN[..2] } else { &KNOWN[..] };
+        let facts = Facts::look(&settings.program, Path::new("/sys"), Path::new("/dev")).only(known);
         let kind = facts.choose(settings.kind);
         let (mut disks, mut waiting) = (BTreeMap::new(), BTreeSet::new());
         for entry in std::fs::read_dir(&settings.run)? {

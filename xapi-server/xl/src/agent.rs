@@ -1,9 +1,14 @@
-//! What a guest's agent wrote, as the API's fields. Pure. Every text is the guest's own; its size was limited
+//! What a guest's agent wrote, as the API's fields. Every text is the guest's own; its size was limited
 //! when it was read.
 
 use xapi_backend::hypervisor::AgentData;
 
-use crate::xenstore::Tree;
+use xapi_schema::Result;
+
+use crate::{
+    shared::Shared,
+    xenstore::{self, Limits, Tree},
+};
 
 /// Parts of a domain's tree an agent writes to.
 pub const PARTS: &[&str] = &["attr", "control", "data", "drivers", "feature", "xenserver/attr"];
@@ -125,6 +130,38 @@ fn networks(tree: &Tree) -> Vec<(String, String)> {
 /// The number in a Linux name of a card, `eth0` or `enX1`.
 fn old_card(name: &str) -> Option<u32> {
     ["eth", "enX", "eno", "ens", "emp"].iter().find_map(|prefix| name.strip_prefix(prefix)?.parse().ok())
+}
+
+impl Shared {
+    /// What the agent of a domain says.
+    pub async fn read_agent(&self, uuid: &str) -> Result<Option<AgentData>> {
+        let Some(domid) = self.find(uuid).await? else { return Ok(None) };
+        let domain = format!("/local/domain/{domid}");
+        let mut all = xenstore::Tree::new();
+        for part in PARTS {
+            let (tree, cut) = self.store.tree(&format!("{domain}/{part}"), Limits::AGENT).await?;
+            if cut {
+                tracing::warn!(uuid, part, "a guest wrote more than is read");
+            }
+            all.extend(tree.into_iter().map(|(key, value)| {
+                (if key.is_empty() { part.to_string() } else { format!("{part}/{key}") }, value)
+            }));
+        }
+        Ok(report(&all, self.frontends(domid).await?))
+    }
+
+    /// Some paravirtual disk or card is connected.
+    async fn frontends(&self, domid: u32) -> Result<bool> {
+        for kind in ["vbd", "vif"] {
+            let base = format!("/local/domain/{domid}/device/{kind}");
+            for device in self.store.directory(&base).await?.into_iter().take(64) {
+                if self.store.find(&format!("{base}/{device}/state")).await?.as_deref() == Some("4") {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
 }
 
 #[cfg(test)]

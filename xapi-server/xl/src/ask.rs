@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 use xapi_backend::hypervisor::{Reply, Request};
 use xapi_schema::Result;
 
-use crate::domains::Shared;
+use crate::shared::Shared;
 
 /// How long a guest has to take notice.
 const NOTICE: Duration = Duration::from_secs(60);

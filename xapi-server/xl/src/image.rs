@@ -175,6 +175,22 @@ pub async fn length(storage: &Arc<dyn Storage>, of: Place<'_>) -> Result<Option<
     Ok(header.get(16..24).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes))
 }
 
+/// Makes an image one that nobody can resume from: the guest is about to go on, and memory that is older than its disks
+/// would ruin them. One that is gone is fine.
+///
+/// # Errors
+/// Those of the storage.
+pub async fn spend(storage: &Arc<dyn Storage>, of: Place<'_>) -> Result<()> {
+    let spent = match storage.write(of.0, of.1, 0, vec![0; HEADER as usize]).await {
+        Ok(()) => storage.flush(of.0, of.1).await,
+        failed => failed,
+    };
+    match spent {
+        Err(failure) if matches!(length(storage, of).await, Ok(Some(_))) => Err(failure),
+        _ => Ok(()),
+    }
+}
+
 /// Builds a domain from an image, paused.
 ///
 /// # Errors

@@ -10,16 +10,22 @@ pub mod config;
 mod devices;
 mod domains;
 mod earlier;
+mod firmware;
 mod guest;
 pub mod host;
 mod image;
+mod levers;
+mod life;
+mod positions;
 mod records;
+mod shared;
 mod table;
 mod tool;
 mod watcher;
 pub mod xenstore;
 
 pub use domains::{Domains, Options};
+pub use firmware::{Memory, Privcmd};
 pub use host::Host;
 pub use tool::Xl;
 

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use xapi_backend::hypervisor::DomainSpec;
 use xapi_schema::{Failure, Result};
 
+use crate::firmware::State;
+
 /// A domain of ours.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
@@ -20,6 +22,22 @@ pub struct Record {
     pub open: Vec<(String, String, bool)>,
     /// It was ended to be built again.
     pub rebuild: bool,
+    /// It runs for a moment, to teach us its firmware.
+    #[serde(default)]
+    pub probe: bool,
+    /// The memory image it was built from, until it goes on.
+    #[serde(default)]
+    pub image: Option<(String, String)>,
+    /// Its UEFI variables.
+    #[serde(default)]
+    pub variables: State,
+}
+
+impl Record {
+    /// A domain that is about to be built.
+    pub fn of(spec: DomainSpec) -> Record {
+        Record { spec, open: vec![], rebuild: false, probe: false, image: None, variables: State::None }
+    }
 }
 
 /// The directory of the files.

@@ -13,7 +13,7 @@ use xapi_schema::Result;
 
 use crate::{
     agent,
-    domains::{Shared, lock, reason},
+    shared::{Shared, lock, reason},
     xenstore::Watch,
 };
 
@@ -137,7 +137,9 @@ async fn follow_agent(shared: Weak<Shared>, domid: u32, uuid: String) {
             Err(error) => tracing::warn!(%error, domid, part, "an agent cannot be followed"),
         }
     }
+    let clock = clock(&strong, domid).await;
     drop(strong);
+    let _clock = clock.map(|watch| Aborted(tokio::spawn(follow_clock(shared.clone(), uuid.clone(), watch))));
     let (sender, mut changes) = tokio::sync::mpsc::channel::<()>(1);
     let mut listeners = tokio::task::JoinSet::new();
     for mut watch in watches {
@@ -156,5 +158,37 @@ async fn follow_agent(shared: Weak<Shared>, domid: u32, uuid: String) {
         while changes.try_recv().is_ok() {}
         let Some(strong) = shared.upgrade() else { return };
         tell(&strong, &uuid, Happened::Agent);
+    }
+}
+
+/// A task that ends with whoever holds it.
+struct Aborted(JoinHandle<()>);
+
+impl Drop for Aborted {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A watch on what the emulator writes when a guest sets its clock. Emulators that keep it to themselves never do.
+async fn clock(shared: &Shared, domid: u32) -> Option<(String, Watch)> {
+    let vm = shared.store.find(&format!("/local/domain/{domid}/vm")).await.ok()??;
+    let node = format!("{vm}/rtc/timeoffset");
+    let watch = shared.store.watch(&node).await.ok()?;
+    Some((node, watch))
+}
+
+async fn follow_clock(shared: Weak<Shared>, uuid: String, (node, mut watch): (String, Watch)) {
+    let mut known = None;
+    while watch.next().await.is_some() {
+        watch.drain();
+        let Some(strong) = shared.upgrade() else { return };
+        let told = strong.store.find(&node).await.ok().flatten();
+        let Some(seconds) = told.and_then(|text| text.trim().parse::<i64>().ok()) else { continue };
+        // The first value is what the domain was built with.
+        if known.is_some_and(|before| before != seconds) {
+            tell(&strong, &uuid, Happened::Clock(seconds));
+        }
+        known = Some(seconds);
     }
 }

@@ -49,10 +49,15 @@ impl Bench {
 
     /// As after a start of the toolstack.
     fn open(&self, quick: Duration) -> Domains {
+        self.open_with(self.stub.xl(quick))
+    }
+
+    fn open_with(&self, xl: xapi_xl::Xl) -> Domains {
         let options = Options {
-            xl: self.stub.xl(quick),
+            xl,
             store: Client::new(vec![self.daemon.socket.clone()], LONG),
             storage: self.storage.clone(),
+            memory: Arc::new(xapi_xl::Privcmd::default()),
             cpu_vendor: "AuthenticAMD".into(),
         };
         Domains::open(&self.dir.path().join("xl"), options).unwrap()
@@ -264,4 +269,99 @@ async fn an_xl_that_misbehaves_is_an_error_and_leaves_nothing() {
     spec.details.boot.kernel = "/etc/shadow".into();
     assert_eq!(domains.build(spec).await.unwrap_err().code, "INVALID_VALUE");
     assert_eq!(std::fs::read_dir(bench.dir.path().join("xl/domains")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn keys_triggers_and_weights_reach_xl() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    let domid = bench.built(&domains).await;
+    domains.send_sysrq(UUID, "s").await.unwrap();
+    domains.send_trigger(UUID, "nmi").await.unwrap();
+    domains.set_schedule(UUID, Some(512), None).await.unwrap();
+    bench.stub.write("info", "xen_scheduler          : credit\n");
+    domains.set_schedule(UUID, Some(64), Some(50)).await.unwrap();
+    bench.stub.write("info", "xen_scheduler          : null\n");
+    assert_eq!(domains.set_schedule(UUID, Some(64), None).await.unwrap_err().code, "OPERATION_NOT_ALLOWED");
+    assert_eq!(domains.send_sysrq(UUID, "; x").await.unwrap_err().code, "INVALID_VALUE");
+    let calls = bench.stub.read("calls");
+    for call in [
+        format!("sysrq {domid} s"),
+        format!("trigger {domid} nmi"),
+        format!("sched-credit2 -d {domid} -w 512"),
+        format!("sched-credit -d {domid} -w 64 -c 50"),
+    ] {
+        assert!(calls.lines().any(|line| line == call), "no {call:?} in:\n{calls}");
+    }
+}
+
+#[tokio::test]
+async fn a_create_that_hangs_leaves_no_domain() {
+    let bench = Bench::new().await;
+    let mut xl = bench.stub.xl(LONG);
+    xl.slow = Duration::from_secs(2);
+    let domains = bench.open_with(xl);
+    bench.stub.mode("create-hangs");
+    let failure = domains.build(bench.spec()).await.unwrap_err();
+    assert!(failure.to_string().contains("did not end"), "{failure}");
+    assert!(domains.domains().await.unwrap().is_empty());
+    assert_eq!(std::fs::read_dir(bench.dir.path().join("xl/domains")).unwrap().count(), 0);
+    // The same VM can be started at once.
+    bench.stub.mode("");
+    bench.built(&domains).await;
+}
+
+#[tokio::test]
+async fn a_half_built_domain_goes_when_xl_answers_again() {
+    let bench = Bench::new().await;
+    let mut xl = bench.stub.xl(LONG);
+    xl.slow = Duration::from_secs(1);
+    let domains = bench.open_with(xl);
+    bench.stub.mode("destroy-fails");
+    domains.build(bench.spec()).await.unwrap_err();
+    assert_eq!(domains.domains().await.unwrap().len(), 1, "the domain cannot be ended yet");
+    bench.stub.mode("");
+    let begun = tokio::time::Instant::now();
+    while !domains.domains().await.unwrap().is_empty() {
+        assert!(begun.elapsed() < LONG, "the half-built domain stays");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn without_xenstore_nothing_is_begun() {
+    let mut bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    bench.daemon.stop();
+    let failure = domains.build(bench.spec()).await.unwrap_err();
+    assert!(failure.to_string().contains("xenstore"), "{failure}");
+    assert!(!bench.stub.read("calls").contains("create"));
+    // It comes back and everything works again.
+    bench.daemon =
+        Daemon::beside(&bench.daemon.socket, bench.daemon.nodes.clone(), bench.stub.dir.join("table"));
+    bench.built(&domains).await;
+}
+
+#[tokio::test]
+async fn a_clock_set_by_the_guest_is_told() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    let mut events = domains.events();
+    bench.built(&domains).await;
+    let node = format!("/vm/{UUID}/rtc/timeoffset");
+    let begun = tokio::time::Instant::now();
+    let mut seconds = 0;
+    loop {
+        assert!(begun.elapsed() < LONG, "no event");
+        seconds += 60;
+        bench.daemon.set(&node, &seconds.to_string());
+        let told = tokio::time::timeout(
+            Duration::from_millis(300),
+            event(&mut events, |what| matches!(what, Happened::Clock(_))),
+        );
+        if let Ok(Happened::Clock(told)) = told.await {
+            assert!(told > 60 && told <= seconds, "{told}");
+            return;
+        }
+    }
 }

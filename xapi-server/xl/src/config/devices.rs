@@ -2,9 +2,9 @@
 
 use xapi_backend::{
     hypervisor::{Disk, DomainKind, DomainSpec, Nic},
-    storage::DataPath,
+    storage::{DataPath, backend_failure},
 };
-use xapi_schema::{Result, errors};
+use xapi_schema::{Failure, Result, errors};
 
 use super::text::sane;
 
@@ -46,10 +46,17 @@ pub fn guest_device(position: u32) -> String {
     format!("xvd{}", letters(position))
 }
 
+/// A disk that is reached over a socket only.
+pub fn no_socket() -> Failure {
+    let told =
+        "xl gives a guest no disk that is served over a socket: load the kernel module ublk_drv or nbd";
+    backend_failure(46, "The VDI is not available", told)
+}
+
 /// A disk or drive.
 ///
 /// # Errors
-/// INVALID_VALUE for a position or a path that cannot be.
+/// INVALID_VALUE for a position or a path that cannot be, SR_BACKEND_FAILURE_46 for one behind a socket.
 pub fn disk_line(disk: &Disk, path: Option<&DataPath>, hvm: bool) -> Result<String> {
     if disk.position >= POSITIONS {
         return Err(errors::INVALID_VALUE.with(["userdevice".to_string(), disk.position.to_string()]));
@@ -70,11 +77,7 @@ pub fn disk_line(disk: &Disk, path: Option<&DataPath>, hvm: bool) -> Result<Stri
             words.push("backendtype=qdisk".into());
             Some(file.display().to_string())
         }
-        Some(DataPath::Nbd { socket, export }) => {
-            words.push("backendtype=qdisk".into());
-            let export = if export.is_empty() { String::new() } else { format!(":exportname={export}") };
-            Some(format!("nbd:unix:{}{export}", socket.display()))
-        }
+        Some(DataPath::Nbd { .. }) => return Err(no_socket()),
     };
     if let Some(target) = target {
         words.push(format!("target={}", sane("target", &target)?));

@@ -173,10 +173,7 @@ pub fn emulated(spec: &DomainSpec, out: &mut Config) -> Result<()> {
     let boot = &spec.details.boot;
     match find(&boot.params, "firmware").unwrap_or("bios") {
         "bios" => out.set("bios", "seabios")?,
-        "uefi" => {
-            out.set("bios", "ovmf")?;
-            out.note("UEFI variables live only as long as the domain: xl has no store for them");
-        }
+        "uefi" => out.set("bios", "ovmf")?,
         other => return Err(errors::INVALID_VALUE.with(["HVM_boot_params:firmware", other])),
     }
     let order = find(&boot.params, "order").unwrap_or_default().to_ascii_lowercase();

@@ -79,6 +79,12 @@ impl Daemon {
         self.nodes.lock().unwrap().get(path).cloned()
     }
 
+    /// It is gone, as after a kill.
+    pub fn stop(&self) {
+        self.task.abort();
+        let _ = std::fs::remove_file(&self.socket);
+    }
+
     /// As `@releaseDomain`.
     pub fn fire(&self, what: &str) {
         fire(&self.watches, what);
@@ -227,14 +233,18 @@ case $(cat "$d/mode" 2>/dev/null) in
     babble) head -c 10000000 /dev/zero;;
     fail) echo "libxl: error: no" >&2; exit 1;;
 esac
+mode=$(cat "$d/mode" 2>/dev/null)
+[ "$mode" = destroy-fails ] && [ "$1" = destroy ] && exit 1
 case $1 in
+    info) cat "$d/info" 2>/dev/null;;
     list) echo "Name ID Mem VCPUs State Time(s) UUID Reason-Code Security Label"; cat "$d/table" 2>/dev/null;;
     create)
         for last; do :; done
         uuid=$(sed -n 's/^uuid = "\(.*\)"/\1/p' "$last")
         cp "$last" "$d/config"
         n=$(( $(cat "$d/last" 2>/dev/null || echo 0) + 1 )); echo $n >"$d/last"
-        echo "$uuid $n 96 1 --p--- 1.0 $uuid - -" >>"$d/table";;
+        echo "$uuid $n 96 1 --p--- 1.0 $uuid - -" >>"$d/table"
+        case $mode in create-hangs|destroy-fails) sleep 1000;; esac;;
     restore)
         cat "$4" >"$d/restored"
         uuid=$(sed -n 's/^uuid = "\(.*\)"/\1/p' "$4")

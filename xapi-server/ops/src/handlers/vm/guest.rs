@@ -128,6 +128,8 @@ async fn react(xapi: &Arc<Xapi>, event: DomainEvent) {
     let done = match event.what {
         Happened::Agent => read_agent(&cx, &this).await,
         Happened::Memory(bytes) => used_memory(&cx, &this, bytes).await,
+        Happened::Firmware => keep_variables(&cx, &this).await,
+        Happened::Clock(seconds) => set_clock(&cx, &this, seconds).await,
         // A call that is ending the VM itself writes what became of it; if it was about something else, the
         // guest's end is looked at when it is done.
         _ if !is_free(&cx, &this) => {
@@ -194,6 +196,42 @@ async fn used_memory(cx: &Cx, this: &Ref<Vm>, bytes: i64) -> Result<()> {
     .await
 }
 
+/// Writes what a guest's firmware keeps into the record, before the domain goes or because it changed.
+///
+/// # Errors
+/// Those of the store. What the hypervisor cannot say is logged: a guest must be able to end all the same.
+pub async fn keep_variables(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
+    const KEY: &str = "EFI-variables";
+    let uuid = cx.snapshot().get(this, vm::uuid)?;
+    match cx.xapi.backends.hypervisor.firmware_variables(&uuid).await {
+        Ok(Some(now)) => {
+            let target = this.clone();
+            cx.commit(move |tx| {
+                let known = tx.get(&target, vm::NVRAM)?;
+                if known.get(KEY) == Some(&now) {
+                    return Ok(());
+                }
+                tx.update(&target, vm::NVRAM, |nvram| nvram.set(KEY.into(), now))
+            })
+            .await
+        }
+        Ok(None) => Ok(()),
+        Err(failure) => {
+            tracing::warn!(%failure, vm = %this, "the UEFI variables of a guest cannot be read");
+            Ok(())
+        }
+    }
+}
+
+/// What the guest made of its clock outlives it.
+async fn set_clock(cx: &Cx, this: &Ref<Vm>, seconds: i64) -> Result<()> {
+    let target = this.clone();
+    cx.commit(move |tx| {
+        tx.update(&target, vm::platform, |platform| platform.set("timeoffset".into(), seconds.to_string()))
+    })
+    .await
+}
+
 /// What becomes of a VM whose guest ended without being asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Then {
@@ -251,6 +289,7 @@ async fn ended_by_itself(cx: &Cx, this: &Ref<Vm>, ended: &Happened) -> Result<()
             .await
         }
         Then::Halt => {
+            keep_variables(cx, this).await?;
             cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await?;
             let (target, poweroff) = (this.clone(), *ended == Happened::Poweroff);
             cx.commit(move |tx| {

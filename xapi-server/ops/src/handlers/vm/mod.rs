@@ -7,6 +7,7 @@ mod devices;
 pub mod domain;
 pub mod guest;
 mod memory;
+mod migrate;
 mod note;
 mod placement;
 mod power;
@@ -43,6 +44,7 @@ pub fn register(on: &mut Registry) {
     destroy::register(on);
     devices::register(on);
     memory::register(on);
+    migrate::register(on);
     placement::register(on);
     power::register(on);
     provision::register(on);

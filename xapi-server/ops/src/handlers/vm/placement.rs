@@ -147,7 +147,10 @@ fn sensible(record: &Record) -> Result<()> {
 }
 
 /// The host's processors must offer everything the guest has seen already.
-fn assert_cpu(this: &Ref<Vm>, record: &Record, home: &Ref<Host>, target: &Record) -> Result<()> {
+///
+/// # Errors
+/// VM_INCOMPATIBLE_WITH_THIS_HOST [vm, host, text].
+pub fn assert_cpu(this: &Ref<Vm>, record: &Record, home: &Ref<Host>, target: &Record) -> Result<()> {
     let seen = record.get(vm::last_boot_CPU_flags);
     let here = target.get(host::cpu_info);
     let unlike =

@@ -94,6 +94,7 @@ async fn ended(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
 
 async fn stop_cleanly(cx: &Cx, this: &Ref<Vm>, seconds: u64) -> Result<()> {
     ask(cx, this, Request::Poweroff, seconds).await?;
+    guest::keep_variables(cx, this).await?;
     cx.xapi.backends.hypervisor.destroy(&uuid_of(cx, this)?).await?;
     ended(cx, this).await
 }
@@ -121,6 +122,7 @@ pub async fn stop(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
             .await
         }
         State::Running | State::Paused => {
+            guest::keep_variables(cx, this).await?;
             cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await?;
             ended(cx, this).await
         }
@@ -231,6 +233,7 @@ pub async fn rebuild(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
     if record.get(vm::power_state) == State::Suspended {
         return Err(errors::VM_BAD_POWER_STATE.with([this.as_str(), "running", "suspended"]));
     }
+    guest::keep_variables(cx, this).await?;
     cx.xapi.backends.hypervisor.destroy_to_rebuild(&record.get(vm::uuid)).await?;
     let target = this.clone();
     cx.commit(move |tx| guest::vanish(tx, &target)).await?;
@@ -271,12 +274,14 @@ async fn power_state_reset(cx: Cx, this: Ref<Vm>) -> Result<()> {
     cx.commit(move |tx| reset::halted(tx, &this, true)).await
 }
 
-async fn send_sysrq(cx: Cx, this: Ref<Vm>, _: String) -> Result<()> {
-    guard::within(&cx, &this, Op::SendSysrq, async { Err(Failure::not_implemented("send_sysrq")) }).await
+async fn send_sysrq(cx: Cx, this: Ref<Vm>, key: String) -> Result<()> {
+    let work = async { cx.xapi.backends.hypervisor.send_sysrq(&uuid_of(&cx, &this)?, &key).await };
+    guard::within(&cx, &this, Op::SendSysrq, work).await
 }
 
-async fn send_trigger(cx: Cx, this: Ref<Vm>, _: String) -> Result<()> {
-    guard::within(&cx, &this, Op::SendTrigger, async { Err(Failure::not_implemented("send_trigger")) }).await
+async fn send_trigger(cx: Cx, this: Ref<Vm>, trigger: String) -> Result<()> {
+    let work = async { cx.xapi.backends.hypervisor.send_trigger(&uuid_of(&cx, &this)?, &trigger).await };
+    guard::within(&cx, &this, Op::SendTrigger, work).await
 }
 
 async fn set_vcpus_number_live(cx: Cx, this: Ref<Vm>, count: i64) -> Result<()> {

@@ -12,6 +12,7 @@ use xapi_schema::{
 use xapi_store::Read;
 
 use super::{
+    guest,
     memory::MIB,
     note,
     placement::{self, Wanted},
@@ -50,8 +51,24 @@ fn image_size(static_max: i64) -> i64 {
 /// Writes the memory of a running VM to a new disk and ends its domain.
 ///
 /// # Errors
-/// VM_NO_SUSPEND_SR [vm], SR_SUSPEND_SPACE_INSUFFICIENT [sr], those of the hypervisor. The VM runs on then.
+/// As [`write_image`].
 pub async fn save(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
+    let (image, resume_data) = write_image(cx, this).await?;
+    let (target, host) = (this.clone(), cx.host().clone());
+    cx.commit(move |tx| {
+        unfinished::settle(tx, &host, std::slice::from_ref(&image), &[])?;
+        tx.set(&target, vm::last_booted_record, resume_data)?;
+        reset::suspended(tx, &target)
+    })
+    .await
+}
+
+/// Writes the memory of a running VM to a new disk and ends its domain; the record says it runs still, see
+/// [`is_between`]. Answers the disk and what is needed to restore it.
+///
+/// # Errors
+/// VM_NO_SUSPEND_SR [vm], SR_SUSPEND_SPACE_INSUFFICIENT [sr], those of the hypervisor. The VM runs on then.
+pub async fn write_image(cx: &Cx, this: &Ref<Vm>) -> Result<(Ref<Vdi>, String)> {
     let snapshot = cx.snapshot();
     let home = image_sr(&*snapshot, this)?;
     let record = snapshot.record(this)?;
@@ -87,15 +104,7 @@ pub async fn save(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
     })
     .await?;
     match freeze(cx, this, &image).await {
-        Ok(resume_data) => {
-            let (target, host) = (this.clone(), cx.host().clone());
-            cx.commit(move |tx| {
-                unfinished::settle(tx, &host, std::slice::from_ref(&image), &[])?;
-                tx.set(&target, vm::last_booted_record, resume_data)?;
-                reset::suspended(tx, &target)
-            })
-            .await
-        }
+        Ok(resume_data) => Ok((image, resume_data)),
         Err(failure) => {
             let target = this.clone();
             cx.commit(move |tx| tx.set(&target, vm::suspend_VDI, Ref::null())).await?;
@@ -116,6 +125,7 @@ async fn freeze(cx: &Cx, this: &Ref<Vm>, image: &Ref<Vdi>) -> Result<String> {
     }
     cx.check_cancelled()?;
     let place = place(&*cx.snapshot(), image)?;
+    guest::keep_variables(cx, this).await?;
     hypervisor.save(&uuid, place).await
 }
 
@@ -204,11 +214,7 @@ pub async fn restore(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) ->
         cx.commit(move |tx| reset::halted(tx, &target, true)).await?;
         return Err(errors::VM_HAS_NO_SUSPEND_VDI.with(["VM", this.as_str()]));
     };
-    if let Err(failure) = start::launch(cx, this, home, paused, Some(place)).await {
-        let target = this.clone();
-        cx.commit(move |tx| reset::suspended(tx, &target)).await?;
-        return Err(failure);
-    }
+    launch(cx, this, home, paused, place).await?;
     let target = this.clone();
     cx.commit(move |tx| {
         if tx.get(&target, vm::ha_restart_priority)? == "restart" {
@@ -218,6 +224,29 @@ pub async fn restore(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) ->
     })
     .await?;
     drop_image(cx, this, &image).await
+}
+
+/// Brings a VM whose memory was just written back from there; it is suspended with its image when that fails.
+///
+/// # Errors
+/// Those of the hypervisor.
+pub async fn continue_from(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, image: &Ref<Vdi>) -> Result<()> {
+    let place = place(&*cx.snapshot(), image)?;
+    launch(cx, this, home, false, place).await?;
+    drop_image(cx, this, image).await
+}
+
+async fn launch(
+    cx: &Cx,
+    this: &Ref<Vm>,
+    home: &Ref<Host>,
+    paused: bool,
+    place: (String, String),
+) -> Result<()> {
+    let Err(failure) = start::launch(cx, this, home, paused, Some(place)).await else { return Ok(()) };
+    let target = this.clone();
+    cx.commit(move |tx| reset::suspended(tx, &target)).await?;
+    Err(failure)
 }
 
 async fn resume(cx: Cx, this: Ref<Vm>, paused: bool, _force: bool) -> Result<()> {

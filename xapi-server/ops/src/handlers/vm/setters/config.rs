@@ -1,7 +1,7 @@
 //! Setters of a VM's maps.
 
 use xapi_schema::{
-    Field, Map, Ref, Result,
+    Field, FromValue, Map, Ref, Result, Value,
     classes::{Host, Vdi, Vm, VmOperations as Op, VmPowerState as State, host, vm},
     errors,
 };
@@ -29,6 +29,9 @@ pub fn register(on: &mut Registry) {
     on.on(vm::call::copy_bios_strings, copy_bios_strings);
     on.on(vm::call::set_suspend_VDI, set_suspend_vdi);
     on.on_setter("VM.set_xenstore_data", set_xenstore_data);
+    on.on_setter("VM.set_VCPUs_params", set_vcpus_params);
+    on.on_setter("VM.remove_from_VCPUs_params", remove_from_vcpus_params);
+    on.on_named("VM.add_to_VCPUs_params", add_to_vcpus_params);
 }
 
 type Texts = Map<String, String>;
@@ -184,6 +187,43 @@ async fn set_xenstore_data(cx: Cx, this: Ref<Vm>, value: Texts) -> Result<()> {
     let record = cx.snapshot().record(&this)?.clone();
     if record.get(vm::power_state) == State::Running && !record.get(vm::is_control_domain) {
         cx.xapi.backends.hypervisor.set_xenstore_data(&record.get(vm::uuid), value.0).await?;
+    }
+    Ok(())
+}
+
+/// Written in any state; weight and cap of a running guest change at once, its mask at the next start.
+async fn set_vcpus_params(cx: Cx, this: Ref<Vm>, value: Texts) -> Result<()> {
+    let target = this.clone();
+    cx.commit(move |tx| tx.set(&target, vm::VCPUs_params, value)).await?;
+    schedule(&cx, &this).await
+}
+
+async fn add_to_vcpus_params(cx: Cx, args: Value) -> Result<()> {
+    let text = |name: &str| args.get(name).and_then(String::from_value).unwrap_or_default();
+    let (this, key, value) = (Ref::<Vm>::new(text("self")), text("key"), text("value"));
+    add(cx.clone(), this.clone(), vm::VCPUs_params, "VCPUs_params", key, value).await?;
+    schedule(&cx, &this).await
+}
+
+async fn remove_from_vcpus_params(cx: Cx, this: Ref<Vm>, key: String) -> Result<()> {
+    remove(cx.clone(), this.clone(), vm::VCPUs_params, key).await?;
+    schedule(&cx, &this).await
+}
+
+/// Tells the hypervisor the weight and the cap a running VM's record says.
+async fn schedule(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
+    let record = cx.snapshot().record(this)?.clone();
+    let live = matches!(record.get(vm::power_state), State::Running | State::Paused);
+    if !live || record.get(vm::is_control_domain) {
+        return Ok(());
+    }
+    let params = record.get(vm::VCPUs_params);
+    let number = |key: &str| params.get(key).and_then(|text| text.trim().parse::<i64>().ok());
+    let (weight, cap) = (number("weight").filter(|w| *w > 0), number("cap").filter(|c| *c >= 0));
+    let told = cx.xapi.backends.hypervisor.set_schedule(&record.get(vm::uuid), weight, cap).await;
+    if let Err(failure) = told {
+        // The record holds; it is what the next start goes by.
+        tracing::warn!(%failure, vm = %this, "the scheduler was not told of new settings");
     }
     Ok(())
 }

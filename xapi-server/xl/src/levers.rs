@@ -1,0 +1,116 @@
+//! What a running domain is told: its memory, its processors, keys and triggers; and what is taken of a crashed one.
+
+use xapi_schema::{Failure, Result, errors};
+
+use crate::{host, shared::Shared};
+
+/// What can be done to a domain's virtual machine from outside, by xl's names.
+const TRIGGERS: &[&str] = &["nmi", "reset", "init", "power", "sleep", "s3resume"];
+
+/// The one letter of a magic key.
+///
+/// # Errors
+/// INVALID_VALUE ["key", text].
+pub fn magic_key(text: &str) -> Result<&str> {
+    let mut letters = text.chars();
+    match (letters.next(), letters.next()) {
+        (Some(letter), None) if letter.is_ascii_alphanumeric() => Ok(text),
+        _ => Err(errors::INVALID_VALUE.with(["key", text])),
+    }
+}
+
+/// A trigger xl knows.
+///
+/// # Errors
+/// INVALID_VALUE ["trigger", text].
+pub fn trigger(text: &str) -> Result<&str> {
+    match TRIGGERS.iter().find(|known| **known == text) {
+        Some(known) => Ok(known),
+        None => Err(errors::INVALID_VALUE.with(["trigger", text])),
+    }
+}
+
+impl Shared {
+    /// Writes the memory of a domain to a file.
+    pub async fn dump_core(&self, uuid: &str) -> Result<()> {
+        let domid = self.need(uuid).await?.to_string();
+        let broken = |e: std::io::Error| Failure::internal(format!("{}: {e}", self.core_dumps.display()));
+        tokio::fs::create_dir_all(&self.core_dumps).await.map_err(broken)?;
+        let file = self.core_dumps.join(format!("{uuid}.{domid}.core"));
+        let dumped = self.xl.slow(&["dump-core", &domid, &file.to_string_lossy()]).await;
+        if dumped.is_err() {
+            // Half a dump would be taken for a whole one.
+            let _ = tokio::fs::remove_file(&file).await;
+        }
+        dumped.map(|_| ())
+    }
+
+    /// Weight and cap, told to whichever scheduler the hypervisor runs.
+    pub async fn set_schedule(&self, uuid: &str, weight: Option<i64>, cap: Option<i64>) -> Result<()> {
+        if weight.is_none() && cap.is_none() {
+            return Ok(());
+        }
+        let domid = self.need(uuid).await?.to_string();
+        let info = host::info(&self.xl.quick(&["info"]).await?);
+        let scheduler = info.get("xen_scheduler").map_or("credit2", String::as_str);
+        if !["credit", "credit2"].contains(&scheduler) {
+            let text = format!("weight and cap mean nothing to the scheduler {scheduler}");
+            return Err(errors::OPERATION_NOT_ALLOWED.with([text]));
+        }
+        let mut args = vec![format!("sched-{scheduler}"), "-d".into(), domid];
+        for (flag, value) in [("-w", weight), ("-c", cap)] {
+            if let Some(value) = value {
+                args.extend([flag.to_string(), value.to_string()]);
+            }
+        }
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        self.xl.quick(&args).await.map(|_| ())
+    }
+
+    /// Moves the balloon.
+    pub async fn set_memory_target(&self, uuid: &str, bytes: i64) -> Result<()> {
+        let domid = self.need(uuid).await?;
+        let target = format!("{}k", bytes / 1024);
+        self.xl.slow(&["mem-set", &domid.to_string(), &target]).await?;
+        let node = format!("/local/domain/{domid}/memory/dynamic-max");
+        self.store.write(&node, &(bytes / 1024).to_string()).await?;
+        Ok(())
+    }
+
+    /// Plugs or unplugs processors.
+    pub async fn set_vcpus(&self, uuid: &str, count: i64) -> Result<()> {
+        let domid = self.need(uuid).await?;
+        self.xl.quick(&["vcpu-set", &domid.to_string(), &count.to_string()]).await.map(|_| ())
+    }
+
+    /// Presses a magic key.
+    pub async fn send_sysrq(&self, uuid: &str, key: &str) -> Result<()> {
+        let key = magic_key(key)?;
+        let domid = self.need(uuid).await?;
+        self.xl.quick(&["sysrq", &domid.to_string(), key]).await.map(|_| ())
+    }
+
+    /// Pulls a trigger of the virtual machine.
+    pub async fn send_trigger(&self, uuid: &str, what: &str) -> Result<()> {
+        let what = trigger(what)?;
+        let domid = self.need(uuid).await?;
+        self.xl.quick(&["trigger", &domid.to_string(), what]).await.map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_xl_knows_is_sent() {
+        assert_eq!(magic_key("s"), Ok("s"));
+        for bad in ["", "ss", "-", "\n", "ß"] {
+            assert_eq!(magic_key(bad).map_err(|e| e.code), Err("INVALID_VALUE".into()), "{bad:?}");
+        }
+        assert_eq!(trigger("nmi"), Ok("nmi"));
+        for bad in ["", "NMI", "--help", "nmi 1"] {
+            assert_eq!(trigger(bad).map_err(|e| e.code), Err("INVALID_VALUE".into()), "{bad:?}");
+        }
+    }
+}

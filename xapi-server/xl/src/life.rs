@@ -1,0 +1,250 @@
+//! The life of a domain: built, ended, and sorted out after a restart of the toolstack.
+
+use std::{sync::Arc, time::Duration};
+
+use xapi_backend::hypervisor::{DomainKind, DomainSpec, Started};
+use xapi_schema::{Failure, Result, errors};
+
+use crate::{
+    config,
+    devices::volume,
+    firmware::{self, State},
+    guest, image,
+    records::Record,
+    shared::Shared,
+};
+
+/// How long nothing is tried after an end that failed.
+const AGAIN: Duration = Duration::from_secs(5);
+
+impl Shared {
+    /// Lets go of volumes.
+    pub async fn close(&self, volumes: &[(String, String, bool)]) {
+        for (sr, location, _) in volumes {
+            if let Err(failure) = self.storage.close_volume(sr, location).await {
+                tracing::error!(%failure, sr, location, "a volume could not be closed");
+            }
+        }
+    }
+
+    /// Opens the volumes of the disks of a record, which must be written already and says they are open. After an
+    /// error the record names only those that may be.
+    async fn place(&self, record: &Record) -> Result<Vec<config::Placed>> {
+        let mut placed = Vec::new();
+        let mut tried = 0;
+        for disk in &record.spec.disks {
+            let path = match &disk.volume {
+                None => None,
+                Some((sr, location)) => {
+                    tried += 1;
+                    match self.storage.open_volume(sr, location, disk.writable && !disk.cd).await {
+                        Ok(path) => Some(path),
+                        Err(failure) => {
+                            // Another guest may read what was not opened yet, and must not lose it.
+                            let open = record.open.iter().take(tried).cloned().collect();
+                            self.records.put(&Record { open, ..record.clone() })?;
+                            return Err(failure);
+                        }
+                    }
+                }
+            };
+            placed.push((disk.clone(), path));
+        }
+        Ok(placed)
+    }
+
+    /// Builds a domain, paused: afresh, or from an image. After an error there is none, and nothing is open.
+    pub async fn build(
+        self: &Arc<Self>,
+        spec: DomainSpec,
+        memory: Option<(String, String)>,
+    ) -> Result<Started> {
+        let uuid = spec.uuid.clone();
+        let _busy = self.busy(&uuid);
+        if self.find(&uuid).await?.is_some() {
+            return Err(errors::DOMAIN_EXISTS.with([uuid]));
+        }
+        // A refusal costs nothing: it comes before anything is opened.
+        config::config(&spec, &[])?;
+        firmware::wanted(&spec)?;
+        let open = spec.disks.iter().filter_map(volume).collect();
+        let record = Record { open, image: memory.clone(), ..Record::of(spec) };
+        self.records.put(&record)?;
+        match self.try_build(&record, memory).await {
+            Ok(started) => Ok(started),
+            Err(failure) => {
+                if let Err(failure) = self.end(&uuid, false).await {
+                    tracing::error!(%failure, uuid, "what was built of a domain could not be taken away yet");
+                    self.end_later(uuid);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    async fn try_build(
+        self: &Arc<Self>,
+        record: &Record,
+        memory: Option<(String, String)>,
+    ) -> Result<Started> {
+        let spec = &record.spec;
+        let placed = self.place(record).await?;
+        let config = config::config(spec, &placed)?;
+        for note in &config.notes {
+            tracing::warn!(vm = spec.uuid, "{note}");
+        }
+        let path = self.records.put_config(&spec.uuid, &config.text)?;
+        let path = path.to_string_lossy();
+        let variables = if memory.is_none() { self.place_of_variables(spec).await? } else { None };
+        let made = match &memory {
+            None => self.xl.slow(&["create", "-e", "-p", "-q", &path]).await.map(|_| ()),
+            Some((sr, location)) => image::restore(&self.xl, &self.storage, &path, (sr, location)).await,
+        };
+        if let Err(failure) = made {
+            return Err(self.explain(spec, failure).await);
+        }
+        let domid = self.need(&spec.uuid).await?;
+        let state = match &memory {
+            None => self.give_variables(spec, domid, variables).await?,
+            // They came with the memory.
+            Some(_) if firmware::applies(spec) => State::Fresh,
+            Some(_) => State::None,
+        };
+        if state != State::None {
+            self.amend(&spec.uuid, |record| record.variables = state)?;
+        }
+        let unique = uuid::Uuid::new_v4().to_string();
+        self.store.commit(&guest::entries(spec, domid, &unique)).await?;
+        let hvm = spec.kind == DomainKind::Hvm;
+        for disk in &spec.disks {
+            self.describe_disk(domid, disk, hvm).await?;
+        }
+        let disks = spec.disks.iter().map(|d| (d.position, config::guest_device(d.position))).collect();
+        Ok(Started {
+            domid: i64::from(domid),
+            cpu_vendor: self.cpu_vendor.clone(),
+            cpu_features: String::new(),
+            disks,
+        })
+    }
+
+    /// Why xl could not build, in the API's words where it has some.
+    async fn explain(&self, spec: &DomainSpec, failure: Failure) -> Failure {
+        let text = failure.params.join(" ");
+        if text.contains("failed to free memory") || text.contains("Not enough memory") {
+            let free = self.xl.quick(&["info"]).await.unwrap_or_default();
+            let free = free.lines().find_map(|line| line.strip_prefix("free_memory")?.split(':').nth(1));
+            let free: i64 = free.and_then(|mib| mib.trim().parse().ok()).unwrap_or(0);
+            let params = [spec.memory_target.to_string(), (free << 20).to_string()];
+            return errors::HOST_NOT_ENOUGH_FREE_MEMORY.with(params);
+        }
+        if text.contains("bootloader") {
+            return errors::BOOTLOADER_FAILED.with([spec.uuid.clone(), text]);
+        }
+        if text.contains("device model did not start") || text.contains("qemu") && text.contains("spawn") {
+            return errors::FAILED_TO_START_EMULATOR.with([spec.uuid.clone(), "qemu".into(), text]);
+        }
+        failure
+    }
+
+    /// Lets a domain go on.
+    pub async fn unpause(&self, uuid: &str) -> Result<()> {
+        let domid = self.need(uuid).await?;
+        if let Some((sr, location)) = self.records.get(uuid)?.and_then(|record| record.image) {
+            image::spend(&self.storage, (&sr, &location)).await?;
+            self.amend(uuid, |record| record.image = None)?;
+        }
+        self.xl.quick(&["unpause", &domid.to_string()]).await.map(|_| ())
+    }
+
+    /// Tries to end a half-built domain until it works: while xl does not answer, nobody knows whether there is one.
+    fn end_later(self: &Arc<Self>, uuid: String) {
+        let shared = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(AGAIN).await;
+                let Some(shared) = shared.upgrade() else { return };
+                // A new start of the same VM has ended what was left, or was refused.
+                if shared.is_busy(&uuid) {
+                    continue;
+                }
+                match shared.records.get(&uuid) {
+                    Ok(Some(_)) => {}
+                    _ => return,
+                }
+                if shared.end(&uuid, false).await.is_ok() {
+                    tracing::info!(uuid, "a half-built domain is gone");
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Ends a domain and lets go of what it used; one that is gone is fine.
+    pub async fn end(&self, uuid: &str, rebuild: bool) -> Result<()> {
+        let _busy = self.busy(uuid);
+        let record = self.records.get(uuid)?;
+        if rebuild && let Some(record) = &record {
+            self.records.put(&Record { rebuild: true, ..record.clone() })?;
+        }
+        if let Some(row) = self.rows().await?.into_iter().find(|row| row.uuid == uuid) {
+            let number = row.domid.to_string();
+            if let Err(failure) = self.xl.slow(&["destroy", &number]).await {
+                tracing::warn!(%failure, uuid, "xl did not end the domain at once");
+            }
+            self.await_end(uuid, row.domid).await?;
+        }
+        let Some(record) = record else { return Ok(()) };
+        self.close(&record.open).await;
+        if rebuild {
+            return self.records.put(&Record { open: vec![], rebuild: true, ..record });
+        }
+        self.records.remove(uuid)
+    }
+
+    /// Waits until a domain is gone; devices that linger keep it for a moment.
+    async fn await_end(&self, uuid: &str, domid: u32) -> Result<()> {
+        for attempt in 0..40u32 {
+            if !self.rows().await?.iter().any(|row| row.domid == domid && row.uuid == uuid) {
+                return Ok(());
+            }
+            if attempt % 10 == 9 {
+                let _ = self.xl.slow(&["destroy", &domid.to_string()]).await;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        Err(Failure::internal(format!("domain {domid} does not go away")))
+    }
+
+    /// Opens again what running domains use; closes what nobody uses.
+    pub async fn settle(&self) -> Result<()> {
+        let rows = self.rows().await?;
+        for record in self.records.all()? {
+            let uuid = &record.spec.uuid;
+            if record.probe && !self.is_busy(uuid) {
+                self.end(uuid, false).await?;
+                continue;
+            }
+            if rows.iter().any(|row| row.uuid == *uuid) {
+                if record.rebuild {
+                    // It was about to be ended; what becomes of it now is decided anew.
+                    self.records.put(&Record { rebuild: false, ..record.clone() })?;
+                }
+                if let Err(failure) = self.settle_devices(&record).await {
+                    tracing::error!(%failure, uuid, "the devices of a running guest could not be seen");
+                }
+                let record = self.records.get(uuid)?.unwrap_or_else(|| record.clone());
+                // Those that are only read are counted, and whoever counts has kept the number.
+                for (sr, location, _) in record.open.iter().filter(|(_, _, writable)| *writable) {
+                    if let Err(failure) = self.storage.open_volume(sr, location, true).await {
+                        tracing::error!(%failure, uuid, sr, location, "a disk of a running guest is not served");
+                    }
+                }
+            } else if !record.rebuild && !self.is_busy(uuid) {
+                self.close(&record.open).await;
+                self.records.remove(uuid)?;
+            }
+        }
+        Ok(())
+    }
+}
