@@ -37,6 +37,8 @@ in
         "${boot.resolved} can't start an entry just once: use systemd-boot, or set `xennix.boot.confirm.enable = false`")
     ];
     environment.systemPackages = [ boot.package ];
+    # Where `no-confirm` goes.
+    systemd.tmpfiles.rules = [ "d /run/xennix 0755 root root -" ];
     # After the loader was installed: the new generation is for one start, the default stays.
     boot.loader.systemd-boot.extraInstallCommands = mkIf (boot.resolved == "systemd-boot") ''
       ${tool} arm ${loader}
@@ -55,6 +57,10 @@ in
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;
+        # What keeps the watch from its work is seen by people, and tried again.
+        Restart = "on-failure";
+        RestartSec = 10;
+        StandardError = "journal+console";
         ExecStart = "${tool} watch ${loader} --timeout ${toString cfg.timeout}${pure.prelude.optionalString (!cfg.automatic) " --manual"} ${checks}";
         TimeoutStartSec = "infinity";
       };

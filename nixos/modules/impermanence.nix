@@ -9,6 +9,7 @@ let
     directories = [
       config.services.xapi.dataDir
       "/var/lib/xcp"
+      "/var/lib/xennix-boot"
       "/var/lib/xen"
       "/var/lib/nixos"
       "/var/lib/systemd"

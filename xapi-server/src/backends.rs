@@ -23,6 +23,10 @@ pub fn open(config: &Config, seed: &Seed, store: &Store) -> Result<Backends> {
         simulated.storage = storage::native(config, store)?;
     }
     if config.backend != "xl" {
+        // The machine's own network below simulated guests, where it was asked for.
+        if config.network != "existing" {
+            simulated.network = network(config)?;
+        }
         return Ok(simulated);
     }
     let xl = xapi_xl::Xl::default();

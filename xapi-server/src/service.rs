@@ -12,7 +12,7 @@ use xapi_schema::{Failure, Result, Value, errors, http::Handler};
 
 use crate::{
     cli,
-    handlers::{Caller, Handlers, refuse},
+    handlers::{Caller, Handlers, declared, failed, refuse},
 };
 
 /// The toolstack as an HTTP service.
@@ -107,7 +107,14 @@ impl Service for Api {
         };
         let caller = Caller { session, opened };
         match assert_role(handler, &caller.session) {
-            Ok(()) => self.handlers.answer(&self.xapi, caller, handler, request).await,
+            Ok(()) => match declared::check(&self.xapi, &caller.session, handler, &request) {
+                Ok(()) => self.handlers.answer(&self.xapi, caller, handler, request).await,
+                Err(failure) => {
+                    refuse(&self.xapi, &caller.session, &request, failure.clone()).await;
+                    caller.end(&self.xapi).await;
+                    failed(&failure)
+                }
+            },
             Err(failure) => {
                 refuse(&self.xapi, &caller.session, &request, failure).await;
                 caller.end(&self.xapi).await;

@@ -8,4 +8,5 @@ pub mod environment;
 pub mod grub;
 pub mod health;
 pub mod loader;
+pub mod watch;
 pub mod writable;

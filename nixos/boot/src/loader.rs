@@ -13,6 +13,9 @@ use crate::{bootspec, environment::Environment, grub, writable::Writable};
 
 /// Where the firmware leaves what was started.
 const SELECTED: &str = "/sys/firmware/efi/efivars/LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+/// Beside it: the entry of every start, and of the next one only.
+const DEFAULT: &str = "LoaderEntryDefault-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+const ONE_SHOT: &str = "LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 
 /// A loader.
 pub trait Loader {
@@ -26,6 +29,11 @@ pub trait Loader {
     /// # Errors
     /// It can't be read.
     fn default(&self) -> Result<Option<String>>;
+    /// Entry of the next start only.
+    ///
+    /// # Errors
+    /// It can't be read.
+    fn next(&self) -> Result<Option<String>>;
     /// Starts an entry the next time only.
     ///
     /// # Errors
@@ -143,6 +151,10 @@ impl Loader for Grub {
         Ok(self.environment()?.0.remove(grub::DEFAULT).filter(|value| !value.is_empty()))
     }
 
+    fn next(&self) -> Result<Option<String>> {
+        Ok(self.environment()?.0.remove(grub::NEXT).filter(|value| !value.is_empty()))
+    }
+
     fn once(&self, entry: &str) -> Result<()> {
         self.change(|environment| drop(environment.0.insert(grub::NEXT.into(), entry.into())))
     }
@@ -206,9 +218,14 @@ impl SystemdBoot {
     }
 }
 
-impl Loader for SystemdBoot {
-    fn running(&self) -> Result<String> {
-        let bytes = std::fs::read(&self.selected).context("the firmware does not say what was started")?;
+impl SystemdBoot {
+    /// Text of a variable of the firmware; one that is not there has none.
+    fn variable(&self, path: &Path) -> Result<Option<String>> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e).with_context(|| path.display().to_string()),
+        };
         // Four bytes of attributes, then UTF-16 with a zero at its end.
         let units: Vec<u16> = bytes
             .get(4..)
@@ -216,18 +233,22 @@ impl Loader for SystemdBoot {
             .chunks_exact(2)
             .map(|two| u16::from_le_bytes([two[0], two[1]]))
             .collect();
-        Ok(String::from_utf16(&units)
-            .context("the name of what was started")?
-            .trim_end_matches('\0')
-            .to_string())
+        let text = String::from_utf16(&units).with_context(|| path.display().to_string())?;
+        Ok(Some(text.trim_end_matches('\0').to_string()).filter(|text| !text.is_empty()))
+    }
+}
+
+impl Loader for SystemdBoot {
+    fn running(&self) -> Result<String> {
+        self.variable(&self.selected)?.context("the firmware does not say what was started")
     }
 
     fn default(&self) -> Result<Option<String>> {
-        let path = self.selected.with_file_name("LoaderEntryDefault-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f");
-        if !path.exists() {
-            return Ok(None);
-        }
-        SystemdBoot { bootctl: self.bootctl.clone(), selected: path }.running().map(Some)
+        self.variable(&self.selected.with_file_name(DEFAULT))
+    }
+
+    fn next(&self) -> Result<Option<String>> {
+        self.variable(&self.selected.with_file_name(ONE_SHOT))
     }
 
     fn once(&self, entry: &str) -> Result<()> {

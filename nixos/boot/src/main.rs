@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use xennix_boot::{
     health::Checks,
     loader::{Grub, Loader, SystemdBoot},
+    watch::{Look, Verdict, Watch},
 };
 
 /// Boot entries and the confirmation of starts.
@@ -60,6 +61,9 @@ enum Command {
         /// Address that must accept a connection
         #[arg(long)]
         reach: Option<String>,
+        /// File that says it went back because nothing could be told, so that it does so once
+        #[arg(long, value_name = "FILE", default_value = "/var/lib/xennix-boot/went-back")]
+        note: PathBuf,
     },
     /// Make what runs now the default
     Confirm {
@@ -128,9 +132,9 @@ fn run(command: Command) -> Result<ExitCode> {
                 None => println!("nothing to prove"),
             }
         }
-        Command::Watch { which, timeout, manual, unit, socket, reach } => {
+        Command::Watch { which, timeout, manual, unit, socket, reach, note } => {
             let checks = Checks { units: unit, socket, reach, systemctl: which.systemctl.clone() };
-            return watch(&which, Duration::from_secs(timeout), manual, &checks);
+            return watch(&which, Duration::from_secs(timeout), manual, &checks, &Watch { note });
         }
         Command::Confirm { which } => {
             let loader = which.loader()?;
@@ -140,35 +144,97 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Status { which } => {
             let loader = which.loader()?;
-            println!("running: {}", loader.running()?);
-            println!("default: {}", loader.default()?.unwrap_or_else(|| "the loader's own".into()));
+            let running = loader.running()?;
+            let (default, next) = (loader.default()?, loader.next()?);
+            println!("running: {running}");
+            println!("default: {}", default.as_deref().unwrap_or("the loader's own"));
+            if let Some(next) = &next {
+                println!("next start: {next}, once");
+            }
+            println!("state: {}", state(&running, default.as_deref(), next.as_deref()));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn watch(which: &Which, timeout: Duration, manual: bool, checks: &Checks) -> Result<ExitCode> {
-    let loader = which.loader()?;
-    let running = loader.running()?;
+/// What that means.
+fn state(running: &str, default: Option<&str>, next: Option<&str>) -> String {
+    if default == Some(running) {
+        return "confirmed".into();
+    }
+    let back = next.or(default).unwrap_or("what the loader's own configuration says");
+    format!("not confirmed: unless it is, the next start is {back}")
+}
+
+/// Looks until this start is confirmed or its time is up. What can't be found out is no reason to end: it counts as a
+/// complaint, and is told each time it changes.
+fn watch(which: &Which, timeout: Duration, manual: bool, checks: &Checks, watch: &Watch) -> Result<ExitCode> {
     let until = Instant::now() + timeout;
+    let mut told = String::new();
     loop {
-        // Somebody may have confirmed it meanwhile.
-        if loader.default()?.as_deref() == Some(running.as_str()) {
-            println!("{running} is confirmed");
-            return Ok(ExitCode::SUCCESS);
-        }
-        let complaints = if manual { vec!["nobody has confirmed it".into()] } else { checks.complaints() };
-        if complaints.is_empty() {
-            loader.always(&running)?;
-            println!("{running} is healthy, and the default from now on");
-            return Ok(ExitCode::SUCCESS);
-        }
-        if Instant::now() >= until {
-            eprintln!("{running} is not confirmed, going back: {}", complaints.join("; "));
-            let status = Child::new(&which.systemctl).arg("reboot").status();
-            status.with_context(|| which.systemctl.display().to_string())?;
-            return Ok(ExitCode::FAILURE);
+        let look = look(which, manual, checks);
+        match watch.verdict(&look, Instant::now() >= until) {
+            Verdict::Done => {
+                if let Look::Confirmed(what) = &look {
+                    println!("{what}");
+                }
+                watch.forget();
+                return Ok(ExitCode::SUCCESS);
+            }
+            Verdict::GoBack(why) => {
+                eprintln!("not confirmed, going back: {why}");
+                if matches!(look, Look::Unknown(_)) {
+                    watch.remember()?;
+                }
+                reboot(&which.systemctl)?;
+                return Ok(ExitCode::FAILURE);
+            }
+            Verdict::Stay(why) => {
+                bail!(
+                    "THIS START IS NOT CONFIRMED, and whether it has to be can't be found out: {why}. The start \
+                     before went back for such a reason, so this one stays; `xennix-boot confirm` keeps it"
+                )
+            }
+            Verdict::Wait(why) if why != told => {
+                eprintln!("not confirmed yet: {why}");
+                told = why;
+            }
+            Verdict::Wait(_) => {}
         }
         std::thread::sleep(Duration::from_secs(2).min(until.saturating_duration_since(Instant::now())));
     }
+}
+
+/// One look at loader and health; a healthy start is confirmed by it.
+fn look(which: &Which, manual: bool, checks: &Checks) -> Look {
+    let looked = || -> Result<Look> {
+        let loader = which.loader()?;
+        let running = loader.running()?;
+        // Somebody may have confirmed it meanwhile.
+        if loader.default()?.as_deref() == Some(running.as_str()) {
+            return Ok(Look::Confirmed(format!("{running} is confirmed")));
+        }
+        let complaints = if manual { vec!["nobody has confirmed it".into()] } else { checks.complaints() };
+        if !complaints.is_empty() {
+            return Ok(Look::Unhealthy(format!("{running}: {}", complaints.join("; "))));
+        }
+        match loader.always(&running) {
+            Ok(()) => Ok(Look::Confirmed(format!("{running} is healthy, and the default from now on"))),
+            // It is known to be on probation: as if it were not healthy.
+            Err(why) => Ok(Look::Unhealthy(format!("{running} is healthy, but can't be confirmed: {why:#}"))),
+        }
+    };
+    looked().unwrap_or_else(|why| Look::Unknown(format!("{why:#}")))
+}
+
+/// In order, and by force where that is refused.
+fn reboot(systemctl: &std::path::Path) -> Result<()> {
+    for words in [&["reboot"][..], &["reboot", "--force"]] {
+        match Child::new(systemctl).args(words).status() {
+            Ok(status) if status.success() => return Ok(()),
+            Ok(status) => eprintln!("{} {}: {status}", systemctl.display(), words.join(" ")),
+            Err(why) => eprintln!("{} {}: {why}", systemctl.display(), words.join(" ")),
+        }
+    }
+    bail!("THIS START IS NOT CONFIRMED, and the machine can't be restarted")
 }

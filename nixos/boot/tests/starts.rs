@@ -87,8 +87,21 @@ impl Machine {
             .arg("--systemctl")
             .arg(self.at("bin/systemctl"))
             .args(&args[1..])
+            .args(if args[0] == "watch" { vec!["--note".into(), self.at("note")] } else { vec![] })
             .output()
             .unwrap()
+    }
+
+    fn says(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// How often the machine was told to restart.
+    fn restarts(&self) -> usize {
+        let asked = std::fs::read_to_string(self.at("asked")).unwrap_or_default();
+        asked.lines().filter(|line| *line == "reboot").count()
     }
 
     fn install(&self, top: &Path) {
@@ -128,6 +141,78 @@ fn a_healthy_start_is_kept_and_an_unhealthy_one_goes_back() {
     assert!(machine.run(&["confirm"]).status.success());
     assert!(machine.run(&["watch", "--timeout", "0", "--manual"]).status.success());
     assert_eq!(machine.reboot().as_deref(), Some("xennix-2"));
+}
+
+/// What keeps the watch from knowing, ends in the last confirmed system, too; but not for ever.
+#[test]
+fn a_watch_that_can_tell_nothing_goes_back_once_and_then_says_so() {
+    let machine = Machine::new();
+    machine.install(&machine.generation(1));
+    machine.reboot();
+    std::fs::write(machine.at("active"), "").unwrap();
+    let whole = std::fs::read(machine.at("grub/grubenv")).unwrap();
+    std::fs::write(machine.at("grub/grubenv"), "cut").unwrap();
+    let watch = || machine.run(&["watch", "--timeout", "0", "--unit", "xapi.service"]);
+    assert_eq!(watch().status.code(), Some(1));
+    assert_eq!(machine.restarts(), 1);
+    let left = watch();
+    assert_eq!((left.status.code(), machine.restarts()), (Some(2), 1), "it does not restart for ever");
+    let said = String::from_utf8_lossy(&left.stderr).into_owned();
+    assert!(said.contains("NOT CONFIRMED") && said.contains("environment block"), "{said}");
+
+    // What heals in time is no failure.
+    let mut patient = Command::new(env!("CARGO_BIN_EXE_xennix-boot"));
+    patient
+        .arg("watch")
+        .arg("--grub")
+        .arg(machine.at("grub"))
+        .arg("--command-line")
+        .arg(machine.at("cmdline"));
+    patient.arg("--profiles").arg(machine.at("profiles")).arg("--systemctl").arg(machine.at("bin/systemctl"));
+    patient.args(["--timeout", "600", "--unit", "xapi.service", "--note"]).arg(machine.at("note"));
+    let mut patient = patient.spawn().unwrap();
+    std::fs::write(machine.at("grub/grubenv"), whole).unwrap();
+    assert!(patient.wait().unwrap().success());
+    assert!(!machine.at("note").exists(), "the next trouble is a new one");
+    assert_eq!(machine.restarts(), 1);
+}
+
+#[test]
+fn what_cannot_be_confirmed_and_what_cannot_be_restarted_is_told() {
+    let machine = Machine::new();
+    machine.install(&machine.generation(1));
+    machine.reboot();
+    machine.program("systemctl", "echo \"$@\" >> \"$(dirname \"$0\")/../asked\"; exit 1");
+    let watched = machine.run(&["watch", "--timeout", "0", "--unit", "xapi.service"]);
+    assert_eq!(watched.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&watched.stderr).into_owned();
+    assert!(said.contains("NOT CONFIRMED") && said.contains("can't be restarted"), "{said}");
+    let asked = std::fs::read_to_string(machine.at("asked")).unwrap();
+    assert!(asked.contains("reboot\nreboot --force\n"), "{asked}");
+}
+
+#[test]
+fn status_says_what_the_next_start_will_be() {
+    let machine = Machine::new();
+    machine.install(&machine.generation(1));
+    machine.reboot();
+    assert_eq!(
+        machine.says(&["status"]),
+        "running: xennix-1\ndefault: the loader's own\n\
+         state: not confirmed: unless it is, the next start is what the loader's own configuration says\n"
+    );
+    machine.says(&["confirm"]);
+    let confirmed = "running: xennix-1\ndefault: xennix-1\nstate: confirmed\n";
+    assert_eq!(machine.says(&["status"]), confirmed);
+    machine.install(&machine.generation(2));
+    let waiting = "running: xennix-1\ndefault: xennix-1\nnext start: xennix-2, once\n\
+                   state: confirmed\n";
+    assert_eq!(machine.says(&["status"]), waiting);
+    machine.reboot();
+    assert_eq!(
+        machine.says(&["status"]),
+        "running: xennix-2\ndefault: xennix-1\nstate: not confirmed: unless it is, the next start is xennix-1\n"
+    );
 }
 
 #[test]

@@ -1,15 +1,22 @@
-//! The wire: JSON-RPC to a XAPI over its local socket or in the clear, and files into its handlers. Knows nothing of
-//! manifests.
+//! The wire: JSON-RPC to a XAPI over its local socket, over TLS or in the clear, and files into its handlers. Knows
+//! nothing of manifests.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{Request, body::Frame, header};
 use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, pki_types::ServerName};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio_rustls::TlsConnector;
+
+use crate::trust::{self, Trust};
 
 /// Who logs in. The server lets the local superuser of this name change what is declared.
 pub const ORIGINATOR: &str = "xennix-reconcile";
@@ -33,28 +40,39 @@ pub enum Address {
     Socket(PathBuf),
     /// Host and port in the clear.
     Plain(String),
+    /// Host and port over TLS, and whom to trust there.
+    Tls(String, Arc<ClientConfig>),
 }
 
 impl Address {
-    /// Reads `http://HOST[:PORT]`.
+    /// Reads `http://HOST[:PORT]`, or `https://HOST[:PORT]` with whom to trust.
     ///
     /// # Errors
     /// Anything else.
-    pub fn parse(url: &str) -> Result<Address> {
-        match url.split_once("://") {
-            Some(("http", host)) => {
-                let host = host.trim_end_matches('/');
-                let port = host.rsplit(':').next().is_some_and(|port| port.parse::<u16>().is_ok());
-                Ok(Address::Plain(if port { host.into() } else { format!("{host}:80") }))
+    pub fn parse(url: &str, trust: Option<Trust>) -> Result<Address> {
+        let with_port = |host: &str, port: u16| {
+            let host = host.trim_end_matches('/');
+            // Colons in brackets belong to an address.
+            let told = host.rsplit_once(':').is_some_and(|(_, last)| last.parse::<u16>().is_ok());
+            if told { host.to_string() } else { format!("{host}:{port}") }
+        };
+        match (url.split_once("://"), trust) {
+            (Some(("http", host)), None) => Ok(Address::Plain(with_port(host, 80))),
+            (Some(("http", _)), Some(_)) => {
+                bail!("{url}: a certificate is shown over https:// only")
             }
-            _ => bail!("{url}: only http:// is spoken here; use --socket on the host itself"),
+            (Some(("https", host)), Some(trust)) => Ok(Address::Tls(with_port(host, 443), trust.config()?)),
+            (Some(("https", _)), None) => {
+                bail!("{url}: say whom to trust with --ca-file or --fingerprint")
+            }
+            _ => bail!("{url}: an address begins with https:// or http://; use --socket on the host itself"),
         }
     }
 
     fn host(&self) -> &str {
         match self {
             Address::Socket(_) => "localhost",
-            Address::Plain(host) => host,
+            Address::Plain(host) | Address::Tls(host, _) => host,
         }
     }
 
@@ -65,6 +83,19 @@ impl Address {
             ),
             Address::Plain(host) => {
                 Box::new(tokio::net::TcpStream::connect(host).await.with_context(|| host.clone())?)
+            }
+            Address::Tls(host, config) => {
+                let stream = tokio::net::TcpStream::connect(host).await.with_context(|| host.clone())?;
+                let bare = host.rsplit_once(':').map_or(host.as_str(), |(bare, _)| bare);
+                let bare = bare.trim_start_matches('[').trim_end_matches(']').to_string();
+                let name = ServerName::try_from(bare).with_context(|| host.clone())?;
+                match TlsConnector::from(config.clone()).connect(name, stream).await {
+                    Ok(stream) => Box::new(stream),
+                    Err(error) => match trust::explained(&error) {
+                        Some(why) => return Err(anyhow::Error::new(why).context(host.clone())),
+                        None => return Err(error).with_context(|| format!("{host}: TLS")),
+                    },
+                }
             }
         })
     }

@@ -9,4 +9,5 @@ pub mod apply;
 pub mod client;
 pub mod manifest;
 pub mod plan;
+pub mod trust;
 pub mod world;

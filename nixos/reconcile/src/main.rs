@@ -11,9 +11,10 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use xennix_manifest::{
     apply,
-    client::{Address, Client},
+    client::{Address, Client, Failure},
     manifest::{self, Manifest},
     plan::plan,
+    trust::{Trust, Untrusted},
 };
 
 /// Brings about what a NixOS configuration declares.
@@ -48,9 +49,15 @@ struct Apply {
     /// Local socket of the server
     #[arg(long, value_name = "PATH", default_value = "/var/lib/xcp/xapi", conflicts_with = "url")]
     socket: PathBuf,
-    /// Address of the server instead, such as http://192.0.2.10
+    /// Address of the server instead, such as https://192.0.2.10
     #[arg(long)]
     url: Option<String>,
+    /// Certificates in PEM: the server's own, or those of authorities that sign for it
+    #[arg(long, value_name = "FILE", requires = "url", conflicts_with = "fingerprint")]
+    ca_file: Option<PathBuf>,
+    /// SHA-256 of the server's certificate, as it prints it at its start
+    #[arg(long, value_name = "HEX", requires = "url")]
+    fingerprint: Option<String>,
     /// User at that address
     #[arg(long, default_value = "root")]
     user: String,
@@ -111,7 +118,12 @@ async fn connect(args: &Apply) -> Result<Client> {
         (None, _) => (Address::Socket(args.socket.clone()), String::new()),
         (Some(url), Some(file)) => {
             let password = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-            (Address::parse(url)?, password.trim_end_matches('\n').to_string())
+            let trust = match (&args.ca_file, &args.fingerprint) {
+                (Some(file), _) => Some(Trust::file(file)?),
+                (None, Some(text)) => Some(Trust::fingerprint(text)?),
+                (None, None) => None,
+            };
+            (Address::parse(url, trust)?, password.trim_end_matches('\n').to_string())
         }
         (Some(_), None) => anyhow::bail!("--url needs --password-file"),
     };
@@ -119,10 +131,20 @@ async fn connect(args: &Apply) -> Result<Client> {
     loop {
         match Client::log_in(address.clone(), &args.user, &password).await {
             Ok(client) => return Ok(client),
+            // No patience changes these.
+            Err(error) if error.downcast_ref::<Untrusted>().is_some() => {
+                return Err(error.context("this is not the server it should be"));
+            }
+            Err(error) if refused(&error) => return Err(error.context("the server refuses the login")),
             Err(error) if Instant::now() >= until => return Err(error.context("the server does not answer")),
             Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
         }
     }
+}
+
+/// It answered, and does not want us. A host that is starting says so and will.
+fn refused(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Failure>().is_some_and(|failure| failure.code() != "HOST_STILL_BOOTING")
 }
 
 async fn run(args: Apply) -> Result<ExitCode> {

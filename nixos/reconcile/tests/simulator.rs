@@ -80,9 +80,23 @@ struct Site {
 
 impl Site {
     fn start() -> Site {
+        Site::start_with(&Options::default())
+    }
+
+    fn start_with(options: &Options) -> Site {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("guests")).unwrap();
-        Site { server: Server::start(&Options::default()).unwrap(), dir }
+        std::fs::write(dir.path().join("password"), ROOT_PASSWORD).unwrap();
+        Site { server: Server::start(options).unwrap(), dir }
+    }
+
+    /// Over the network, trusting what `more` says.
+    fn run_at(&self, url: &str, domains: &Value, more: &[&str]) -> Output {
+        let file = self.dir.path().join("manifest.json");
+        std::fs::write(&file, manifest(self.dir.path(), domains.clone()).to_string()).unwrap();
+        let mut command = Command::new(PROGRAM);
+        command.args(["apply", "--wait", "60", "--url", url, "--password-file"]);
+        command.arg(self.dir.path().join("password")).args(more).arg(file).output().unwrap()
     }
 
     fn command(&self, domains: &Value, more: &[&str]) -> Command {
@@ -112,7 +126,7 @@ impl Site {
 
     /// As another client, over the network.
     async fn client(&self) -> Client {
-        let address = Address::parse(&self.server.url()).unwrap();
+        let address = Address::parse(&self.server.url(), None).unwrap();
         Client::log_in_as(address, "root", ROOT_PASSWORD, "a client").await.unwrap()
     }
 }
@@ -171,7 +185,17 @@ async fn guests_come_change_and_go() {
     let refused = client.call("VM.set_name_label", [reference.clone(), json!("mine")]).await.unwrap_err();
     let refused = refused.to_string();
     assert!(refused.contains("OPERATION_BLOCKED") && refused.contains("xennix.domains.web"), "{refused}");
+    // What it is told before it asks.
+    let told = |field: &str, vm: &Value| vm[field].to_string();
+    let blocked = &web["blocked_operations"];
+    assert!(blocked["destroy"].as_str().unwrap().contains("xennix.domains.web"), "{blocked}");
+    assert!(blocked.get("start").is_none() && blocked.get("snapshot").is_none(), "{blocked}");
+    assert!(!told("allowed_operations", &web).contains("\"changing_VCPUs_live\""), "{web}");
     client.call("VM.hard_shutdown", [reference.clone()]).await.unwrap();
+    let halted = client.call("VM.get_record", [reference.clone()]).await.unwrap();
+    let allowed = told("allowed_operations", &halted);
+    assert!(allowed.contains("\"start\"") && !allowed.contains("\"destroy\""), "{allowed}");
+    refuse_bytes(&site, &client, &web).await;
     assert_eq!(site.plan(&one), "everything is as declared\n", "a guest somebody shut down stays down");
     client.call("VM.start", [reference, json!(false), json!(false)]).await.unwrap();
 
@@ -200,6 +224,65 @@ async fn guests_come_change_and_go() {
     let left = all(&client, "VDI").await;
     assert!(!left.iter().any(|vdi| vdi["name_label"].as_str().unwrap().starts_with("web ")), "{left:?}");
     client.log_out().await;
+}
+
+/// No handler and no other guest writes into a declared disk; the reconciler's own copy of the store got in.
+async fn refuse_bytes(site: &Site, client: &Client, web: &Value) {
+    let vdis = client.call("VDI.get_all_records", []).await.unwrap();
+    let disk = |label: &str| {
+        let found = vdis.as_object().unwrap().iter().find(|(_, vdi)| vdi["name_label"] == label);
+        found.map(|(reference, _)| reference.clone()).unwrap()
+    };
+    let (root, store) = (disk("web root"), disk("web store"));
+    let bytes = site.dir.path().join("bytes");
+    std::fs::write(&bytes, vec![1u8; 4096]).unwrap();
+    for target in [&root, &store] {
+        let refused = client.fill(target, &bytes).await.unwrap_err().to_string();
+        assert!(refused.contains("OPERATION_BLOCKED") && refused.contains("xennix.domains.web"), "{refused}");
+    }
+    let allowed = &vdis[&root]["allowed_operations"];
+    let has = |op: &str| allowed.as_array().unwrap().contains(&json!(op));
+    assert!(has("snapshot") && !has("destroy") && !has("resize"), "{allowed}");
+    let free = json!({
+        "name_label": "free", "name_description": "", "SR": vdis[&root]["SR"], "virtual_size": 64 << 20,
+        "type": "user", "sharable": false, "read_only": false, "other_config": {}, "xenstore_data": {},
+        "sm_config": {}, "tags": [],
+    });
+    let free = client.call("VDI.create", [free]).await.unwrap();
+    client.fill(free.as_str().unwrap(), &bytes).await.unwrap();
+    let none = json!("OpaqueRef:NULL");
+    let refused = client.call("VDI.copy", [free.clone(), none.clone(), none, json!(root)]).await.unwrap_err();
+    assert!(refused.to_string().contains("OPERATION_BLOCKED"), "{refused}");
+
+    let clone = client.call("VM.get_by_uuid", [web["uuid"].clone()]).await.unwrap();
+    let clone = client.call("VM.clone", [clone, json!("a copy")]).await.unwrap();
+    assert_eq!(client.call("VM.get_blocked_operations", [clone.clone()]).await.unwrap(), json!({}));
+    let vbd = |mode: &str| {
+        json!({
+            "VM": clone, "VDI": root, "userdevice": "7", "bootable": false, "mode": mode, "type": "Disk",
+            "unpluggable": true, "empty": false, "other_config": {}, "qos_algorithm_type": "",
+            "qos_algorithm_params": {},
+        })
+    };
+    let refused = client.call("VBD.create", [vbd("RW")]).await.unwrap_err().to_string();
+    assert!(refused.contains("OPERATION_BLOCKED"), "{refused}");
+    let reading = client.call("VBD.create", [vbd("RO")]).await.unwrap();
+    let refused = client.call("VBD.set_mode", [reading, json!("RW")]).await.unwrap_err().to_string();
+    assert!(refused.contains("OPERATION_BLOCKED"), "{refused}");
+    let devices = client.call("VM.get_VBDs", [clone.clone()]).await.unwrap();
+    client.call("VM.destroy", [clone]).await.unwrap();
+    // A copy's disks go with it by hand.
+    let mut disks: Vec<Value> = vec![free];
+    let now = client.call("VDI.get_all_records", []).await.unwrap();
+    let copied = |vdi: &Value| {
+        let label = vdi["name_label"].as_str().unwrap();
+        label.starts_with("web ") && vdi["VBDs"].as_array().unwrap().is_empty()
+    };
+    disks.extend(now.as_object().unwrap().iter().filter(|(_, v)| copied(v)).map(|(k, _)| json!(k)));
+    assert_eq!(disks.len(), 1 + 2, "{devices}");
+    for one in disks {
+        client.call("VDI.destroy", [one]).await.unwrap();
+    }
 }
 
 /// The program is killed after each number of steps it tells, and once more by the server's death.
@@ -274,4 +357,85 @@ async fn after_the_host_has_started_so_do_its_guests() {
     assert!(site.run(&declared, &with_marker).status.success());
     assert_eq!(client.call("VM.get_power_state", [reference]).await.unwrap(), "Halted", "started only once");
     client.log_out().await;
+}
+
+/// Text of the program's complaint.
+fn complaint(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[tokio::test]
+async fn over_tls_a_server_is_known_by_its_certificate() {
+    let site = Site::start_with(&Options { tls: true, ..Options::default() });
+    let image = site.dir.path().join("store.img");
+    std::fs::write(&image, vec![7u8; 3 << 20]).unwrap();
+    let declared = json!([domain("web", "01", 256, Some(&image))]);
+    let url = format!("https://{}", site.server.https().unwrap());
+    let own = site.server.dir().join("state/xapi-ssl.pem");
+    let own = own.to_str().unwrap();
+
+    let output = site.run_at(&url, &declared, &["--ca-file", own]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let client = site.client().await;
+    assert_eq!(guests(&client).await.len(), 1);
+    client.log_out().await;
+
+    // The fingerprint is told by whoever is asked with a wrong one.
+    let zeros = "00".repeat(32);
+    let said = complaint(&site.run_at(&url, &declared, &["--fingerprint", &zeros]));
+    assert!(said.contains("this is not the server it should be"), "{said}");
+    let (_, rest) = said.split_once("has the fingerprint ").unwrap();
+    let fingerprint = rest.split(',').next().unwrap();
+    let output = site.run_at(&url, &declared, &["--fingerprint", fingerprint]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "everything is as declared\n");
+
+    let said = complaint(&site.run_at(&url, &declared, &[]));
+    assert!(said.contains("--ca-file or --fingerprint"), "{said}");
+    let said = complaint(&site.run_at(&site.server.url(), &declared, &["--fingerprint", fingerprint]));
+    assert!(said.contains("https:// only"), "{said}");
+    let said = complaint(&site.run_at(&url, &declared, &["--fingerprint", "AB:CD"]));
+    assert!(said.contains("64 hexadecimal digits"), "{said}");
+    std::fs::write(site.dir.path().join("none.pem"), "nothing\n").unwrap();
+    let none = site.dir.path().join("none.pem");
+    let said = complaint(&site.run_at(&url, &declared, &["--ca-file", none.to_str().unwrap()]));
+    assert!(said.contains("holds no certificate"), "{said}");
+    std::fs::write(site.dir.path().join("password"), "wrong").unwrap();
+    let said = complaint(&site.run_at(&url, &declared, &["--fingerprint", fingerprint]));
+    assert!(said.contains("the server refuses the login"), "{said}");
+}
+
+#[tokio::test]
+async fn an_authority_vouches_for_names_and_for_nothing_else() {
+    let authority = |name: &str| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let pem = params.self_signed(&key).unwrap().pem();
+        (rcgen::Issuer::new(params, key), pem)
+    };
+    let ((issuer, vouches), (_, stranger)) = (authority("ours"), authority("another"));
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap();
+    let leaf = leaf.signed_by(&key, &issuer).unwrap();
+    let pem = format!("{}{}", leaf.pem(), key.serialize_pem());
+    let files = vec![("xapi-ssl.pem".into(), pem)];
+    let site = Site::start_with(&Options { tls: true, files, ..Options::default() });
+    let at = |name: &str, text: &str| {
+        let path = site.dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (vouches, stranger) = (at("ours.pem", &vouches), at("another.pem", &stranger));
+    let (address, nothing) = (site.server.https().unwrap(), json!([]));
+    let by_name = format!("https://localhost:{}", address.port());
+
+    let output = site.run_at(&by_name, &nothing, &["--ca-file", &vouches]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = complaint(&site.run_at(&by_name, &nothing, &["--ca-file", &stranger]));
+    assert!(said.contains("does not vouch for"), "{said}");
+    let said = complaint(&site.run_at(&format!("https://{address}"), &nothing, &["--ca-file", &vouches]));
+    assert!(said.contains("does not vouch for") && said.contains("name"), "{said}");
 }

@@ -84,8 +84,10 @@ pub struct Link {
 pub enum Addressing {
     /// None.
     None,
-    /// From a DHCP server.
+    /// From a DHCP server, with the way out and the name servers it tells.
     Dhcp,
+    /// From a DHCP server, and nothing but the address: the way out is another interface's.
+    DhcpAddress,
     /// Fixed: address, netmask, gateway, DNS servers.
     Static(String, String, String, Vec<String>),
 }

@@ -10,34 +10,61 @@ use xapi_schema::Result;
 
 use crate::failed;
 
+/// Options a client asks for when only the address is wanted.
+const ADDRESS_ONLY: &str = "request subnet-mask, broadcast-address;\n";
+
 /// Clients in the order they are tried, with the arguments that send them to the background after the first
 /// lease or the first wait.
-fn clients(interface: &str, pid: &Path, lease: &Path) -> Vec<Program> {
-    let (pid, lease) = (pid.as_os_str().to_os_string(), lease.as_os_str().to_os_string());
-    vec![
-        Program::new("udhcpc")
-            .args(["-b", "-S", "-t", "3", "-T", "3", "-i", interface, "-p"])
-            .arg(pid.clone()),
-        Program::new("dhclient").args(["-4", "-nw", "-pf"]).arg(pid).arg("-lf").arg(lease).arg(interface),
-        Program::new("dhcpcd").args(["-4", "-b", "-q", "-A", interface]),
-    ]
+fn clients(run: &Path, interface: &str, whole: bool) -> Vec<Program> {
+    let (pid, lease) = (pid_file(run, interface), run.join(format!("dhcp-{interface}.lease")));
+    let (pid, lease) = (pid.into_os_string(), lease.into_os_string());
+    let udhcpc = Program::new("udhcpc").args(["-b", "-S", "-t", "3", "-T", "3", "-i", interface]);
+    let dhclient = Program::new("dhclient").args(["-4", "-nw", "-pf"]).arg(pid.clone()).arg("-lf").arg(lease);
+    let dhcpcd = Program::new("dhcpcd").args(["-4", "-b", "-q", "-A"]);
+    let (udhcpc, dhclient, dhcpcd) = if whole {
+        (udhcpc, dhclient, dhcpcd)
+    } else {
+        (
+            udhcpc.args(["-o", "-O", "subnet", "-O", "broadcast"]),
+            dhclient.arg("-cf").arg(settings_file(run, interface).into_os_string()),
+            dhcpcd.args(["-G", "-C", "resolv.conf"]),
+        )
+    };
+    vec![udhcpc.arg("-p").arg(pid), dhclient.arg(interface), dhcpcd.arg(interface)]
+}
+
+fn settings_file(run: &Path, interface: &str) -> PathBuf {
+    run.join(format!("dhcp-{interface}.conf"))
 }
 
 fn pid_file(run: &Path, interface: &str) -> PathBuf {
     run.join(format!("dhcp-{interface}.pid"))
 }
 
-/// Starts a client unless one of ours runs.
+/// Starts a client unless one of ours runs that asks for the same: the address with the way out and the name servers,
+/// or the address alone.
 ///
 /// # Errors
 /// INTERNAL_ERROR when there is no client or it fails.
-pub async fn start(run: &Path, interface: &str) -> Result<()> {
+pub async fn start(run: &Path, interface: &str, whole: bool) -> Result<()> {
+    let settings = settings_file(run, interface);
     if running(run, interface).is_some() {
-        return Ok(());
+        if settings.exists() != whole {
+            return Ok(());
+        }
+        stop(run, interface).await?;
     }
     std::fs::create_dir_all(run).map_err(|error| failed("DHCP", error))?;
-    let pid = pid_file(run, interface);
-    for client in clients(interface, &pid, &run.join(format!("dhcp-{interface}.lease"))) {
+    let noted = if whole {
+        std::fs::remove_file(&settings).or_else(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })
+    } else {
+        std::fs::write(&settings, ADDRESS_ONLY)
+    };
+    noted.map_err(|error| failed("DHCP", error))?;
+    for client in clients(run, interface, whole) {
         match client.succeed().await {
             Ok(_) => {
                 let name = client_file(run, interface);
@@ -77,7 +104,7 @@ pub async fn stop(run: &Path, interface: &str) -> Result<()> {
     if let Some(end) = end {
         end.succeed().await.map_err(|error| failed("the DHCP client", error))?;
     }
-    for file in [pid_file(run, interface), client_file(run, interface)] {
+    for file in [pid_file(run, interface), client_file(run, interface), settings_file(run, interface)] {
         let _ = std::fs::remove_file(file);
     }
     Ok(())

@@ -51,7 +51,7 @@ impl Kernel {
         })
     }
 
-    async fn all(&self) -> Result<Vec<Interface>> {
+    pub(crate) async fn all(&self) -> Result<Vec<Interface>> {
         links::all(&self.handle).await
     }
 
@@ -420,14 +420,18 @@ impl Network for Kernel {
         names::check_addressing(how)?;
         let _turn = self.turn.lock().await;
         let known = self.get(bridge).await?;
-        if *how != Addressing::Dhcp {
+        if !matches!(how, Addressing::Dhcp | Addressing::DhcpAddress) {
             dhcp::stop(&self.places.run, bridge).await?;
         }
         match how {
             Addressing::None => {
                 addresses::remove(&self.handle, known.index, |address, _| address.is_ipv4()).await
             }
-            Addressing::Dhcp => dhcp::start(&self.places.run, bridge).await,
+            Addressing::Dhcp => dhcp::start(&self.places.run, bridge, true).await,
+            Addressing::DhcpAddress => {
+                dhcp::start(&self.places.run, bridge, false).await?;
+                addresses::set_gateway(&self.handle, known.index, false, None).await
+            }
             Addressing::Static(ip, netmask, gateway, servers) => {
                 let (wanted, prefix) = fixed(ip, netmask)?;
                 // First the new one: there is no moment in which the host has no address.

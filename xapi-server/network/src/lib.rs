@@ -16,6 +16,7 @@ mod names;
 mod networkd;
 mod openvswitch;
 mod resolver;
+mod unit_files;
 pub mod units;
 
 use std::path::{Path, PathBuf};

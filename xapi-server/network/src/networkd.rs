@@ -2,10 +2,13 @@
 //!
 //! The units live where they are gone after a boot: what the system declares comes up without us, and what the
 //! toolstack adds is told again when it starts. Reading and filters are the kernel's, as in [`Kernel`].
+//!
+//! What it was told has happened when a call answers; what does not happen in time is taken back.
 
-use std::{fs, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 use xapi_backend::{
     network::{Addresses, Addressing, Addressing6, Card, Filter, Link, Network},
     program::Program,
@@ -13,25 +16,32 @@ use xapi_backend::{
 use xapi_schema::Result;
 
 use crate::{
-    Kernel, Places, failed, names, replace,
+    Kernel, Places, addresses, failed,
+    kernel::fixed,
+    names,
+    unit_files::UnitFiles,
     units::{self, Unit},
 };
 
-/// How long an interface may take to appear after it was told.
-const APPEARS: Duration = Duration::from_secs(30);
+/// How long something may take to come true after it was told.
+const COMES: Duration = Duration::from_secs(60);
+/// After how long it is told again: a device that was removed may not have been forgotten yet.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Network by units of systemd-networkd.
 pub struct Networkd {
     kernel: Kernel,
-    places: Places,
+    files: UnitFiles,
+    /// One change at a time: units of one link are read while those of another are written.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Networkd {
     /// # Errors
     /// No socket to the kernel, a directory of units that cannot be made.
     pub fn open(places: Places) -> std::io::Result<Networkd> {
-        fs::create_dir_all(&places.units)?;
-        Ok(Networkd { kernel: Kernel::open(places.clone())?, places })
+        let files = UnitFiles::open(places.units.clone())?;
+        Ok(Networkd { kernel: Kernel::open(places)?, files, turn: tokio::sync::Mutex::default() })
     }
 
     async fn networkctl(&self, arguments: &[&str]) -> Result<()> {
@@ -39,59 +49,80 @@ impl Networkd {
         told.map(|_| ()).map_err(|error| failed("systemd-networkd", error))
     }
 
-    /// Writes units; answers whether any of them is new.
-    fn write(&self, units: &[Unit]) -> Result<bool> {
-        let mut changed = false;
-        for unit in units {
-            let path = self.places.units.join(&unit.path);
-            if fs::read_to_string(&path).is_ok_and(|now| now == unit.text) {
+    /// What a link still lacks; nothing when it is there.
+    async fn lacks(&self, link: &Link) -> Result<Option<String>> {
+        let all = self.kernel.all().await?;
+        let find = |name: &str| all.iter().find(|known| known.name == name);
+        let Some(bridge) = find(&link.bridge) else { return Ok(Some(format!("the bridge {}", link.bridge))) };
+        if !bridge.up {
+            return Ok(Some(format!("{} up", link.bridge)));
+        }
+        for (port, onto) in units::places(link) {
+            let there = find(&port).zip(find(&onto));
+            if !there.is_some_and(|(port, onto)| port.controller == Some(onto.index)) {
+                return Ok(Some(format!("{port} on {onto}")));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Tells systemd-networkd to read its units, until a link is there.
+    async fn made(&self, link: &Link) -> Result<()> {
+        let end = Instant::now() + COMES;
+        let mut again = Instant::now();
+        loop {
+            if Instant::now() >= again {
+                self.networkctl(&["reload"]).await?;
+                again = Instant::now() + AGAIN;
+            }
+            match self.lacks(link).await? {
+                None => return Ok(()),
+                Some(what) if Instant::now() > end => {
+                    return Err(failed(&link.bridge, format!("systemd-networkd did not bring about {what}")));
+                }
+                Some(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    /// Takes units away, and the devices they made.
+    async fn forget(&self, paths: &[String]) -> Result<()> {
+        for path in paths {
+            self.files.forget(path)?;
+        }
+        for device in paths.iter().filter_map(|path| units::made(path)) {
+            if let Some(known) = self.kernel.find(device).await? {
+                self.kernel.remove(&known).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what a link needs and takes away what it needs no longer; answers whether anything changed.
+    async fn write(&self, link: &Link, wanted: &[Unit]) -> Result<bool> {
+        let kept = |path: &String| wanted.iter().any(|unit| unit.path == *path);
+        // Addresses of the bridge are told apart.
+        let addresses = format!("30-xennix-{}.network.d/", link.bridge);
+        let mut stale = self.files.of_bridge(&link.bridge);
+        stale.retain(|path| !kept(path) && !path.starts_with(&addresses));
+        self.forget(&stale).await?;
+        let mut changed = !stale.is_empty();
+        for unit in wanted {
+            let before = self.files.read(&unit.path);
+            if before.as_ref() == Some(&unit.text) {
                 continue;
             }
             changed = true;
-            replace(&path, &unit.text).map_err(|error| failed(&unit.path, error))?;
+            // A device is made by its unit and never changed by it. Whatever is a guest's is on the bridge, which stays.
+            if let (Some(_), Some(device)) = (&before, units::made(&unit.path))
+                && device != link.bridge
+                && let Some(known) = self.kernel.find(device).await?
+            {
+                self.kernel.remove(&known).await?;
+            }
+            self.files.write(unit)?;
         }
         Ok(changed)
-    }
-
-    fn forget(&self, path: &str) -> Result<()> {
-        let path = self.places.units.join(path);
-        let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        match gone {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(failed(&path.display().to_string(), error))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Units of ours that mention a bridge or only serve it.
-    fn of_bridge(&self, bridge: &str) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(&self.places.units) else { return Vec::new() };
-        let onto = format!("Bridge={bridge}\n");
-        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let ours = names.filter(|name| name.contains("-xennix-"));
-        ours.filter(|name| {
-            let own = [
-                format!("15-xennix-{bridge}.netdev"),
-                format!("30-xennix-{bridge}.network"),
-                format!("30-xennix-{bridge}.network.d"),
-            ];
-            let text = fs::read_to_string(self.places.units.join(name)).unwrap_or_default();
-            own.contains(name) || text.contains(&onto)
-        })
-        .collect()
-    }
-
-    async fn told(&self, bridge: &str) -> Result<()> {
-        self.networkctl(&["reload"]).await?;
-        let end = tokio::time::Instant::now() + APPEARS;
-        while self.kernel.find(bridge).await?.is_none() {
-            if tokio::time::Instant::now() > end {
-                return Err(failed(bridge, "systemd-networkd did not make the bridge"));
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        self.networkctl(&["reconfigure", bridge]).await
     }
 }
 
@@ -103,54 +134,94 @@ impl Network for Networkd {
 
     async fn bring_up(&self, link: &Link) -> Result<()> {
         names::check(link)?;
-        let units = units::of_link(link);
-        // What stood below the bridge before and does no longer.
-        let kept: Vec<&str> = units.iter().map(|unit| unit.path.as_str()).collect();
-        let mut stale = self.of_bridge(&link.bridge);
-        stale.retain(|name| name.starts_with("20-") && !kept.contains(&name.as_str()));
-        for name in &stale {
-            self.forget(name)?;
+        let _turn = self.turn.lock().await;
+        let wanted = units::of_link(link);
+        let mut paths: Vec<String> = wanted.iter().map(|unit| unit.path.clone()).collect();
+        paths.extend(self.files.of_bridge(&link.bridge));
+        let before = self.files.saved(&paths);
+        let changed = self.write(link, &wanted).await?;
+        if !changed && self.lacks(link).await?.is_none() {
+            return Ok(());
         }
-        let changed = self.write(&units)? || !stale.is_empty();
-        if changed || self.kernel.find(&link.bridge).await?.is_none() {
-            self.told(&link.bridge).await?;
+        let made = self.made(link).await;
+        if made.is_err() {
+            // As it was: what is half told would come true at some later time.
+            let new: Vec<String> =
+                paths.into_iter().filter(|path| !before.iter().any(|unit| unit.path == *path)).collect();
+            self.forget(&new).await?;
+            for unit in &before {
+                self.files.write(unit)?;
+            }
+            self.networkctl(&["reload"]).await?;
         }
-        Ok(())
+        made
     }
 
     async fn bring_down(&self, bridge: &str) -> Result<()> {
         names::check_interface(bridge)?;
+        let _turn = self.turn.lock().await;
         // Units first: while they are there, what is removed comes back. A bridge with guests keeps both.
-        let (units, saved) = (self.of_bridge(bridge), self.saved(bridge));
-        for name in &units {
-            self.forget(name)?;
+        let paths = self.files.of_bridge(bridge);
+        let saved = self.files.saved(&paths);
+        for path in &paths {
+            self.files.forget(path)?;
         }
         if let Err(failure) = self.kernel.bring_down(bridge).await {
-            self.write(&saved)?;
+            for unit in &saved {
+                self.files.write(unit)?;
+            }
             return Err(failure);
         }
+        // What did not stand below the bridge at the moment.
+        let rest: Vec<String> = paths.into_iter().filter(|path| units::made(path) != Some(bridge)).collect();
+        self.forget(&rest).await?;
         self.networkctl(&["reload"]).await
     }
 
     async fn address(&self, bridge: &str, how: &Addressing) -> Result<()> {
         names::check_interface(bridge)?;
         names::check_addressing(how)?;
-        match units::of_address(bridge, how) {
-            Some(unit) => {
-                self.write(&[unit])?;
+        let _turn = self.turn.lock().await;
+        let path = format!("30-xennix-{bridge}.network.d/ipv4.conf");
+        let before = self.files.read(&path);
+        let unit = units::of_address(bridge, how);
+        if before.as_deref() != unit.as_ref().map(|unit| unit.text.as_str()) {
+            match &unit {
+                Some(unit) => self.files.write(unit)?,
+                None => self.files.forget(&path)?,
             }
-            None => self.forget(&format!("30-xennix-{bridge}.network.d/ipv4.conf"))?,
+            self.networkctl(&["reload"]).await?;
+            self.networkctl(&["reconfigure", bridge]).await?;
         }
-        self.told(bridge).await
+        let Addressing::Static(ip, netmask, ..) = how else { return Ok(()) };
+        let (wanted, prefix) = fixed(ip, netmask)?;
+        let end = Instant::now() + COMES;
+        loop {
+            let now = self.kernel.addresses(bridge).await?;
+            let has = now.v4.is_some_and(|(ip, mask)| {
+                IpAddr::V4(ip) == wanted && addresses::prefix_length(mask) == Some(prefix)
+            });
+            if has {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(failed(bridge, format!("systemd-networkd did not give it {wanted}/{prefix}")));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     async fn address_v6(&self, bridge: &str, how: &Addressing6) -> Result<()> {
         names::check_interface(bridge)?;
         names::check_addressing6(how)?;
-        if self.write(&[units::of_address6(bridge, how)])? {
-            self.told(bridge).await?;
+        let _turn = self.turn.lock().await;
+        let unit = units::of_address6(bridge, how);
+        if self.files.read(&unit.path).as_ref() == Some(&unit.text) {
+            return Ok(());
         }
-        Ok(())
+        self.files.write(&unit)?;
+        self.networkctl(&["reload"]).await?;
+        self.networkctl(&["reconfigure", bridge]).await
     }
 
     async fn addresses(&self, bridge: &str) -> Result<Addresses> {
@@ -163,28 +234,5 @@ impl Network for Networkd {
 
     async fn bridges(&self) -> Result<Vec<String>> {
         self.kernel.bridges().await
-    }
-}
-
-impl Networkd {
-    /// The files of a bridge with their content, drop-ins included.
-    fn saved(&self, bridge: &str) -> Vec<Unit> {
-        let mut saved = Vec::new();
-        for name in self.of_bridge(bridge) {
-            let path = self.places.units.join(&name);
-            let files = match fs::read_dir(&path) {
-                Ok(entries) => {
-                    let inside = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
-                    inside.map(|file| format!("{name}/{file}")).collect()
-                }
-                Err(_) => vec![name],
-            };
-            for path in files {
-                if let Ok(text) = fs::read_to_string(self.places.units.join(&path)) {
-                    saved.push(Unit { path, text });
-                }
-            }
-        }
-        saved
     }
 }

@@ -1,7 +1,7 @@
 //! Units for systemd-networkd that say what a [`Link`] and its addresses say. Text only: a pure function.
 //!
 //! Names begin with `xennix-`, so that what people wrote is never touched. What several links say about one card
-//! stands in drop-ins, a file per statement.
+//! stands in drop-ins, a file per statement. The first line of each says which bridge it is there for.
 
 use xapi_backend::network::{Addressing, Addressing6, Below, Link};
 
@@ -40,6 +40,36 @@ impl Text {
 
 fn text() -> Text {
     Text::default()
+}
+
+/// First line of the units of a bridge.
+pub fn owner(bridge: &str) -> String {
+    format!("# XenNix: for the bridge {bridge}\n")
+}
+
+fn owned(bridge: &str, unit: Unit) -> Unit {
+    Unit { text: format!("{}{}", owner(bridge), unit.text), ..unit }
+}
+
+/// Device a unit makes.
+pub fn made(path: &str) -> Option<&str> {
+    path.strip_suffix(".netdev")?.split_once("-xennix-").map(|(_, device)| device)
+}
+
+/// Interfaces that have to be where for a link to be there: (interface, bridge or bond).
+pub fn places(link: &Link) -> Vec<(String, String)> {
+    let onto = |device: &str| (device.to_string(), link.bridge.clone());
+    match &link.below {
+        Below::Nothing => vec![],
+        Below::Device(device) | Below::Tunnel { device, .. } => vec![onto(device)],
+        Below::Vlan { device, tag, .. } => {
+            vec![onto(&vlan_name(device, u16::try_from(*tag).unwrap_or_default()))]
+        }
+        Below::Bond { device, members, .. } => {
+            let members = members.iter().map(|member| (member.clone(), device.clone()));
+            std::iter::once(onto(device)).chain(members).collect()
+        }
+    }
 }
 
 fn yes() -> String {
@@ -121,7 +151,7 @@ pub fn of_link(link: &Link) -> Vec<Unit> {
             units.push(port(device, onto(), link.mtu));
         }
     }
-    units
+    units.into_iter().map(|unit| owned(bridge, unit)).collect()
 }
 
 fn bond(link: &Link, device: &str, mode: &str, properties: &[(String, String)]) -> Unit {
@@ -155,7 +185,7 @@ fn bond(link: &Link, device: &str, mode: &str, properties: &[(String, String)]) 
 /// DHCP identifies by the hardware address, as the client of the original does: otherwise the lease changes.
 pub fn of_address(bridge: &str, how: &Addressing) -> Option<Unit> {
     let path = format!("30-xennix-{bridge}.network.d/ipv4.conf");
-    match how {
+    let unit = match how {
         Addressing::None => None,
         Addressing::Dhcp => Some(
             text()
@@ -163,6 +193,15 @@ pub fn of_address(bridge: &str, how: &Addressing) -> Option<Unit> {
                 .section("DHCPv4", [("ClientIdentifier", "mac".into())])
                 .at(path),
         ),
+        Addressing::DhcpAddress => {
+            let not = ["UseGateway", "UseRoutes", "UseDNS", "UseNTP", "UseDomains"].map(|key| (key, no()));
+            Some(
+                text()
+                    .section("Network", [("DHCP", "ipv4".into())])
+                    .section("DHCPv4", [("ClientIdentifier", "mac".into())].into_iter().chain(not))
+                    .at(path),
+            )
+        }
         Addressing::Static(ip, netmask, gateway, servers) => {
             let prefix = netmask.parse().ok().and_then(prefix_length)?;
             let lines = std::iter::once(("Address", format!("{ip}/{prefix}")))
@@ -170,7 +209,8 @@ pub fn of_address(bridge: &str, how: &Addressing) -> Option<Unit> {
                 .chain(servers.iter().map(|server| ("DNS", server.clone())));
             Some(text().section("Network", lines).at(path))
         }
-    }
+    };
+    unit.map(|unit| owned(bridge, unit))
 }
 
 /// The IPv6 address of a bridge. There is always a file: without one the kernel would listen to routers.
@@ -185,7 +225,7 @@ pub fn of_address6(bridge: &str, how: &Addressing6) -> Unit {
             .chain((!gateway.is_empty()).then(|| ("Gateway", gateway.clone())))
             .collect(),
     };
-    text().section("Network", lines).at(path)
+    owned(bridge, text().section("Network", lines).at(path))
 }
 
 #[cfg(test)]
@@ -213,7 +253,7 @@ mod tests {
                 "20-xennix-eth0.42.network",
             ]
         );
-        assert_eq!(units[3].text, "[Network]\nVLAN=eth0.42\n");
+        assert_eq!(units[3].text, format!("{}[Network]\nVLAN=eth0.42\n", owner("xapi3")));
         assert!(units[4].text.contains("Bridge=xapi3"));
     }
 
@@ -247,11 +287,15 @@ mod tests {
             vec!["192.0.2.53".into()],
         );
         let unit = of_address("xenbr0", &fixed).expect("a file");
-        assert_eq!(unit.text, "[Network]\nAddress=192.0.2.2/23\nGateway=192.0.2.1\nDNS=192.0.2.53\n");
+        let lines = "[Network]\nAddress=192.0.2.2/23\nGateway=192.0.2.1\nDNS=192.0.2.53\n";
+        assert_eq!(unit.text, format!("{}{lines}", owner("xenbr0")));
         assert!(
             of_address("xenbr0", &Addressing::Dhcp).expect("a file").text.contains("ClientIdentifier=mac")
         );
         assert_eq!(of_address("xenbr0", &Addressing::None), None);
-        assert_eq!(of_address6("xenbr0", &Addressing6::None).text, "[Network]\nIPv6AcceptRA=no\n");
+        let unit = of_address6("xenbr0", &Addressing6::None);
+        assert!(unit.text.ends_with("[Network]\nIPv6AcceptRA=no\n"), "{}", unit.text);
+        let alone = of_address("xenbr0", &Addressing::DhcpAddress).expect("a file");
+        assert!(alone.text.contains("DHCP=ipv4") && alone.text.contains("UseGateway=no"), "{}", alone.text);
     }
 }

@@ -138,7 +138,10 @@ fn change(tx: &mut Tx, message: &Message, args: &[Value]) -> Result<()> {
         }
         _ => without_key(before, text(args, 1)),
     };
-    tx.set_value(message.class, reference, index, after)
+    let marks = class.fields[index].name == "other_config" && crate::declared::differs(before, &after);
+    tx.set_value(message.class, reference, index, after)?;
+    // What clients may do to a declared object hangs on its marks.
+    if marks { crate::rules::refresh_any(tx, message.class, reference) } else { Ok(()) }
 }
 
 fn with_member(set: &Value, member: &Value) -> Value {

@@ -4,6 +4,7 @@
 mod audit;
 mod blob;
 mod database;
+pub mod declared;
 mod export;
 mod import;
 mod raw_vdi;
@@ -30,7 +31,7 @@ fn bare(status: u16) -> Answer {
 }
 
 /// The page for a failure of the API.
-fn failed(failure: &Failure) -> Answer {
+pub fn failed(failure: &Failure) -> Answer {
     page(500, &format!("{}: [ {} ]", failure.code, failure.params.join("; ")))
 }
 

@@ -77,7 +77,9 @@ impl Network for Links {
         let mine = all.entry(bridge.to_string()).or_default();
         (mine.v4, mine.gateway) = match how {
             Addressing::None => (None, None),
-            Addressing::Dhcp => (Some((LEASED, Ipv4Addr::new(255, 255, 255, 0))), None),
+            Addressing::Dhcp | Addressing::DhcpAddress => {
+                (Some((LEASED, Ipv4Addr::new(255, 255, 255, 0))), None)
+            }
             Addressing::Static(ip, netmask, gateway, _) => {
                 (ip.parse().ok().zip(netmask.parse().ok()), gateway.parse().ok())
             }

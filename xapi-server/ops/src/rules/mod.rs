@@ -52,7 +52,9 @@ pub trait Guarded: ClassTag + Sized + 'static {
 
 /// The operations that could begin now, in the order clients see them.
 pub fn advice<C: Guarded>(read: &impl Read, this: &Ref<C>) -> Vec<C::Op> {
-    C::ADVERTISED.iter().copied().filter(|op| C::check(read, this, *op, Asked::Advice).is_ok()).collect()
+    let advised = |op: &C::Op| crate::declared::advised(read, C::ID, this.as_str(), op.as_str());
+    let fine = |op: &C::Op| C::check(read, this, *op, Asked::Advice).is_ok();
+    C::ADVERTISED.iter().copied().filter(|op| fine(op) && advised(op)).collect()
 }
 
 /// Writes `allowed_operations` anew; an object that is gone is left alone.
@@ -63,10 +65,29 @@ pub fn refresh<C: Guarded>(tx: &mut Tx, this: &Ref<C>) -> Result<()> {
     if !tx.exists(this) {
         return Ok(());
     }
+    if C::ID == ClassId::Vm {
+        crate::declared::tell(tx, &Ref::new(this.text().clone()))?;
+    }
     let allowed = advice(tx, this);
     tx.set(this, C::ALLOWED, allowed)?;
     match C::ID {
         ClassId::Vm => vm::refresh_dependants(tx, &Ref::new(this.text().clone())),
+        _ => Ok(()),
+    }
+}
+
+/// [`refresh`] for an object whose class is only known by number; classes without operations are left alone.
+///
+/// # Errors
+/// Those of the store.
+pub fn refresh_any(tx: &mut Tx, class: ClassId, reference: &str) -> Result<()> {
+    use xapi_schema::classes::{Sr, Vbd, Vdi, Vif, Vm};
+    match class {
+        ClassId::Vm => refresh(tx, &Ref::<Vm>::new(reference)),
+        ClassId::Vdi => refresh(tx, &Ref::<Vdi>::new(reference)),
+        ClassId::Vbd => refresh(tx, &Ref::<Vbd>::new(reference)),
+        ClassId::Vif => refresh(tx, &Ref::<Vif>::new(reference)),
+        ClassId::Sr => refresh(tx, &Ref::<Sr>::new(reference)),
         _ => Ok(()),
     }
 }

@@ -169,7 +169,7 @@ impl Facts {
 
     fn check(&self, read: &impl Read, op: Op, asked: Asked) -> Result<()> {
         let row = &TABLE[op.index()];
-        self.not_blocked(op)?;
+        self.not_blocked(op, asked)?;
         self.power_state(read, row)?;
         self.alone(op)?;
         self.kind(read, op, row)?;
@@ -190,9 +190,11 @@ impl Facts {
         Ok(())
     }
 
-    fn not_blocked(&self, op: Op) -> Result<()> {
+    fn not_blocked(&self, op: Op, asked: Asked) -> Result<()> {
         let blocked = self.record.get(vm::blocked_operations);
-        match blocked.0.iter().find(|(key, _)| *key == op) {
+        // What a declaration blocks was settled by who asks, before the guard.
+        let counts = |reason: &str| asked == Asked::Advice || !crate::declared::is_reason(reason);
+        match blocked.0.iter().find(|(key, reason)| *key == op && counts(reason)) {
             Some((_, reason)) => Err(errors::OPERATION_BLOCKED.with([self.this.as_str(), reason])),
             None => Ok(()),
         }

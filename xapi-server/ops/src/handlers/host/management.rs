@@ -103,6 +103,7 @@ async fn make(cx: &Cx, home: &Ref<Host>, this: Option<&Ref<Pif>>) -> Result<()> 
     if let Some(this) = this {
         card::bring_up(cx, this).await?;
     }
+    let before = current(&*cx.snapshot(), home)?;
     let (target, at) = (this.cloned(), home.clone());
     let wanted = this.map(|this| cx.snapshot().get(this, pif::network)).transpose()?;
     cx.commit(move |tx| {
@@ -119,9 +120,13 @@ async fn make(cx: &Cx, home: &Ref<Host>, this: Option<&Ref<Pif>>) -> Result<()> 
         }
     })
     .await?;
-    match this {
+    if let Some(this) = this {
         // Only now it is known that the default route goes this way.
-        Some(this) => card::apply_addresses(cx, this).await,
+        card::apply_addresses(cx, this).await?;
+    }
+    // And no longer that way, where it is not the one that says so.
+    match before.filter(|before| Some(before) != this) {
+        Some(before) => card::apply_addresses(cx, &before).await,
         None => Ok(()),
     }
 }

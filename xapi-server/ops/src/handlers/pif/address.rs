@@ -43,7 +43,8 @@ fn servers(known: &str, given: &str, replaced: fn(&str) -> bool) -> String {
 fn addressing(record: &Record, gateway: bool) -> Addressing {
     match record.get(pif::ip_configuration_mode) {
         Mode::None => Addressing::None,
-        Mode::Dhcp => Addressing::Dhcp,
+        Mode::Dhcp if gateway => Addressing::Dhcp,
+        Mode::Dhcp => Addressing::DhcpAddress,
         Mode::Static => {
             let dns = record.get(pif::DNS);
             let dns = dns.split(',').filter(|server| !server.is_empty()).map(str::to_string).collect();
