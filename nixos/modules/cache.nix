@@ -20,6 +20,7 @@ in
     port = make.value types.port 5000 8080 "Port to listen on.";
     signingKeyFile = make.value (types.nullOr make.kinds.absolute) null "/run/keys/cache" "Secret key that signs what is handed out; null makes one at first start.";
     keyName = make.derived types.str "${config.networking.hostName}-1" "networking.hostName and \"-1\"" "dom0-1" "Name of the key that is made.";
+    publicKeys = make.value (types.listOf types.str) [ ] [ "dom0-1:AAAA" ] "Public halves of the signing key, for declared guests to trust; that of a key made here is in /var/lib/xennix-cache/secret-key.pub.";
     upstream = make.value (types.listOf types.str) [ ] [ "https://cache.example.org" ] "Caches this host itself takes from, before those it has anyway.";
     package = make.value (types.nullOr types.package) null (lib.literalExpression "pkgs.nix-serve-ng") "Server to use; null takes that of nixpkgs' module.";
   };
@@ -29,6 +30,8 @@ in
       (pure.prelude.check "cache-without-address" (cfg.address != null)
         "none of the cache's bridges has a fixed address: set `xennix.cache.address` to one of this host")
     ];
+    warnings = pure.prelude.optional (cfg.publicKeys == [ ])
+      "xennix.cache: guests take nothing they have no key for: set `xennix.cache.publicKeys` to what stands in ${key}.pub";
     services.nix-serve = {
       enable = true;
       bindAddress = mkIf (cfg.address != null) cfg.address;

@@ -97,6 +97,7 @@ let
           enable = true;
           store = domain.store;
           rootDevice = if domain.ephemeral || !(domain.disks ? root) then null else pure.domains.deviceOf domain "root";
+          cache.publicKeys = config.xennix.cache.publicKeys;
           cache.url =
             if config.xennix.cache.enable && config.xennix.cache.address != null
             then "http://${config.xennix.cache.address}:${toString config.xennix.cache.port}" else null;

@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use futures_util::TryStreamExt;
 use rtnetlink::{
     Handle, RouteMessageBuilder,
     packet_route::{
@@ -13,21 +12,15 @@ use rtnetlink::{
 use xapi_backend::network::Addresses;
 use xapi_schema::Result;
 
-use crate::failed;
+use crate::{failed, links::listed};
 
 /// Addresses of an interface that reach beyond the link, with their prefix lengths.
 ///
 /// # Errors
 /// INTERNAL_ERROR when the kernel does not answer.
 pub async fn of(handle: &Handle, index: u32) -> Result<Vec<(IpAddr, u8)>> {
-    let messages: Vec<AddressMessage> = handle
-        .address()
-        .get()
-        .set_link_index_filter(index)
-        .execute()
-        .try_collect()
-        .await
-        .map_err(|error| failed("the kernel does not list addresses", error))?;
+    let messages =
+        listed("addresses", || handle.address().get().set_link_index_filter(index).execute()).await?;
     let global = messages.iter().filter(|message| message.header.scope == AddressScope::Universe);
     Ok(global.filter_map(|message| Some((local(message)?, message.header.prefix_len))).collect())
 }
@@ -61,14 +54,8 @@ pub async fn add(handle: &Handle, index: u32, address: IpAddr, prefix: u8) -> Re
 /// # Errors
 /// INTERNAL_ERROR with the kernel's reason.
 pub async fn remove(handle: &Handle, index: u32, unwanted: impl Fn(&IpAddr, u8) -> bool) -> Result<()> {
-    let messages: Vec<AddressMessage> = handle
-        .address()
-        .get()
-        .set_link_index_filter(index)
-        .execute()
-        .try_collect()
-        .await
-        .map_err(|error| failed("the kernel does not list addresses", error))?;
+    let messages =
+        listed("addresses", || handle.address().get().set_link_index_filter(index).execute()).await?;
     for message in messages {
         let reaches = message.header.scope == AddressScope::Universe;
         let Some(address) = local(&message).filter(|a| reaches && unwanted(a, message.header.prefix_len))
@@ -87,14 +74,8 @@ async fn routes(handle: &Handle, index: u32) -> Result<Vec<RouteMessage>> {
     for all in
         [RouteMessageBuilder::<Ipv4Addr>::new().build(), RouteMessageBuilder::<Ipv6Addr>::new().build()]
     {
-        let listed: Vec<RouteMessage> = handle
-            .route()
-            .get(all)
-            .execute()
-            .try_collect()
-            .await
-            .map_err(|error| failed("the kernel does not list routes", error))?;
-        found.extend(listed.into_iter().filter(|route| {
+        let all = listed("routes", || handle.route().get(all.clone()).execute()).await?;
+        found.extend(all.into_iter().filter(|route| {
             route.attributes.iter().any(|a| matches!(a, RouteAttribute::Oif(on) if *on == index))
         }));
     }

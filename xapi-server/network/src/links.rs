@@ -1,6 +1,6 @@
 //! Links as the kernel reports them. Reads only.
 
-use futures_util::TryStreamExt;
+use futures_util::{TryStream, TryStreamExt};
 use rtnetlink::{
     Handle,
     packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
@@ -32,18 +32,42 @@ pub struct Interface {
     pub kind: String,
 }
 
+/// How often a list is asked for that changes while it is read.
+const TRIES: usize = 20;
+
+/// A list of the kernel's. One that changed meanwhile is refused by it as busy, and asked for again.
+///
+/// # Errors
+/// INTERNAL_ERROR when the kernel does not answer.
+pub async fn listed<T, S>(what: &str, ask: impl Fn() -> S) -> Result<Vec<T>>
+where
+    S: TryStream<Ok = T, Error = rtnetlink::Error>,
+{
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match ask().try_collect().await {
+            Ok(all) => return Ok(all),
+            Err(error) if tries < TRIES && is_busy(&error) => {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            Err(error) => return Err(failed(&format!("the kernel does not list {what}"), error)),
+        }
+    }
+}
+
+fn is_busy(error: &rtnetlink::Error) -> bool {
+    const INTERRUPTED: i32 = 4;
+    const BUSY: i32 = 16;
+    matches!(error, rtnetlink::Error::NetlinkError(message) if [BUSY, INTERRUPTED].contains(&message.raw_code().abs()))
+}
+
 /// All interfaces there are.
 ///
 /// # Errors
 /// INTERNAL_ERROR when the kernel does not answer.
 pub async fn all(handle: &Handle) -> Result<Vec<Interface>> {
-    let messages: Vec<LinkMessage> = handle
-        .link()
-        .get()
-        .execute()
-        .try_collect()
-        .await
-        .map_err(|error| failed("the kernel does not list its links", error))?;
+    let messages: Vec<LinkMessage> = listed("links", || handle.link().get().execute()).await?;
     Ok(messages.iter().map(read).collect())
 }
 

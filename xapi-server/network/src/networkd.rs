@@ -25,6 +25,8 @@ use crate::{
 
 /// How long something may take to come true after it was told.
 const COMES: Duration = Duration::from_secs(60);
+/// How long a first lease is waited for.
+const LEASED: Duration = Duration::from_secs(15);
 /// After how long it is told again: a device that was removed may not have been forgotten yet.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -83,6 +85,15 @@ impl Networkd {
                 Some(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }
+    }
+
+    /// Gives a DHCP server some time to answer; without one the address comes when it comes.
+    async fn leased(&self, bridge: &str) -> Result<()> {
+        let end = Instant::now() + LEASED;
+        while self.kernel.addresses(bridge).await?.v4.is_none() && Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
     }
 
     /// Takes units away, and the devices they made.
@@ -193,8 +204,11 @@ impl Network for Networkd {
             self.networkctl(&["reload"]).await?;
             self.networkctl(&["reconfigure", bridge]).await?;
         }
-        let Addressing::Static(ip, netmask, ..) = how else { return Ok(()) };
-        let (wanted, prefix) = fixed(ip, netmask)?;
+        let (wanted, prefix) = match how {
+            Addressing::Static(ip, netmask, ..) => fixed(ip, netmask)?,
+            Addressing::Dhcp | Addressing::DhcpAddress => return self.leased(bridge).await,
+            Addressing::None => return Ok(()),
+        };
         let end = Instant::now() + COMES;
         loop {
             let now = self.kernel.addresses(bridge).await?;

@@ -25,7 +25,9 @@ mount --bind /usr usr
 mount -o remount,bind,ro usr
 mount --rbind /dev dev
 mount -t proc proc proc
-mount -t sysfs -o ro sysfs sys
+# With the cards of this machine: the simulated one has as many.
+mount --bind /sys sys
+mount -o remount,bind,ro sys
 mount --bind "$PROGRAMS" programs
 mount -o remount,bind,ro programs
 ip link set lo up

@@ -9,6 +9,7 @@
         bridges = [ "xenbr0" "xenbr1" ];
         port = 8080;
         keyName = "north-2";
+        publicKeys = [ "north-2:AAAA" ];
         upstream = [ "https://cache.example.org" ];
         package = pkgs.example "nix-serve-ng";
       };

@@ -75,6 +75,8 @@ async fn pool_introduce(cx: Cx, args: Value) -> Result<Ref<Network>> {
 }
 
 async fn destroy(cx: Cx, this: Ref<Network>) -> Result<()> {
+    let record = cx.snapshot().record(&this)?.clone();
+    let (bridge, managed) = (record.get(network::bridge), record.get(network::managed));
     cx.commit(move |tx| {
         let record = tx.record(&this)?.clone();
         let cards = record.get(network::VIFs);
@@ -99,7 +101,15 @@ async fn destroy(cx: Cx, this: Ref<Network>) -> Result<()> {
         }
         tx.destroy(&this)
     })
-    .await
+    .await?;
+    // A private network's bridge came with its first guest; nobody could ask for its end any more.
+    if managed
+        && !bridge.is_empty()
+        && let Err(failure) = cx.xapi.backends.network.bring_down(&bridge).await
+    {
+        tracing::warn!(%failure, bridge, "the bridge of a network that is gone stays");
+    }
+    Ok(())
 }
 
 async fn attach(cx: Cx, this: Ref<Network>, home: Ref<Host>) -> Result<()> {
