@@ -138,6 +138,7 @@ impl LvmPlace {
             run: self.run.clone(),
             program,
             kind: Some(Kind::Nbd),
+            blocks: false,
             patience: Duration::from_secs(90),
         };
         let paths = Arc::new(DataPaths::start(settings).unwrap());

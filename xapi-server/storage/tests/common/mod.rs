@@ -73,6 +73,7 @@ impl Place {
             run,
             program: disk_server(),
             kind: Some(Kind::Nbd),
+            blocks: false,
             patience: Duration::from_secs(90),
         };
         let paths = Arc::new(DataPaths::start(settings).unwrap());
