@@ -29,6 +29,8 @@ pub struct Options {
     pub nbd: bool,
     /// A state directory that is there already, instead of a fresh one.
     pub state_dir: Option<PathBuf>,
+    /// Disks on what the machine really has, those that are open written down in this directory.
+    pub real_disks: Option<PathBuf>,
 }
 
 impl Options {
@@ -140,6 +142,12 @@ fn spawn(dir: &Path, options: &Options) -> Result<Started, String> {
     if let Some(file) = &options.first_boot {
         command.arg("--first-boot").arg(file);
     }
+    if let Some(run) = &options.real_disks {
+        command.args(["--storage", "native", "--run-dir"]).arg(run);
+    }
+    if aloud() {
+        command.args(["--log", "info"]);
+    }
     let mut child = command.spawn().map_err(|e| format!("{}: {e}", binary.display()))?;
     match listening(&mut child, options.tls) {
         Ok((http, https)) => {
@@ -152,6 +160,11 @@ fn spawn(dir: &Path, options: &Options) -> Result<Started, String> {
             Err(why)
         }
     }
+}
+
+/// Whether what daemons log is shown: `XENNIX_ALOUD` is set.
+fn aloud() -> bool {
+    std::env::var_os("XENNIX_ALOUD").is_some()
 }
 
 /// Reads the announcement until the addresses are known, then keeps both pipes empty.
@@ -168,6 +181,9 @@ fn listening(child: &mut Child, tls: bool) -> Result<(SocketAddr, Option<SocketA
     let kept = complaints.clone();
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if aloud() {
+                eprintln!("xapi: {line}");
+            }
             let mut kept = kept.lock().unwrap_or_else(|e| e.into_inner());
             kept.push_str(&line);
             kept.push('\n');

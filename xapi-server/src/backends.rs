@@ -17,11 +17,13 @@ use crate::{bridges::Existing, config::Config, machine, storage};
 /// # Errors
 /// A directory that cannot be used.
 pub fn open(config: &Config, seed: &Seed, store: &Store) -> Result<Backends> {
-    let (mut simulated, _) = xapi_backend::sim::open(&config.state_dir.join("sim"), machine::simulated(seed))
-        .context("the simulated machine could not be opened")?;
-    if config.storage == "native" {
-        simulated.storage = storage::native(config, store)?;
-    }
+    let disks = match config.storage {
+        "native" => Some(storage::native(config, store)?),
+        _ => None,
+    };
+    let (simulated, _) =
+        xapi_backend::sim::open_with(&config.state_dir.join("sim"), machine::simulated(seed), disks)
+            .context("the simulated machine could not be opened")?;
     if config.backend != "xl" {
         // The machine's own network below simulated guests, where it was asked for.
         if config.network != "existing" {

@@ -18,6 +18,9 @@ pub struct Flags {
     /// Directory of the state; made if it is not there
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Directory of what is open, emptied by a reboot: below /run for root, else in the state directory
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
     /// Address to listen on in the clear, or `none`
     #[arg(long, value_name = "ADDR")]
     http: Option<String>,
@@ -62,6 +65,8 @@ pub struct Flags {
 pub struct Config {
     /// Directory of the state.
     pub state_dir: PathBuf,
+    /// Directory of what is open, where somebody chose one.
+    pub run_dir: Option<PathBuf>,
     /// Address in the clear.
     pub http: Option<String>,
     /// Address over TLS.
@@ -127,6 +132,7 @@ impl Config {
         };
         Ok(Config {
             pam,
+            run_dir: flags.run_dir.or(file.run_dir),
             http: Some(flags.http.or(file.http).unwrap_or_else(|| "127.0.0.1:8080".into())),
             https: Some(flags.https.or(file.https).unwrap_or_else(|| "127.0.0.1:8443".into())),
             nbd: flags.nbd.or(file.nbd),

@@ -11,6 +11,7 @@ mod hash;
 mod machine;
 mod memory;
 mod nbd;
+mod outside;
 #[cfg(feature = "pam")]
 mod pam;
 mod passwords;
@@ -97,6 +98,7 @@ async fn run(config: Config) -> Result<bool> {
     };
     let settings = Settings {
         nbd,
+        outside: Some(Arc::new(outside::Network)),
         api_version: seed.identity.api_version,
         pool_secret: state::pool_secret(&config.state_dir)?,
         certificate: identity.certificate().to_string(),

@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -19,6 +20,9 @@ pub fn make(dir: &Path) -> Result<()> {
     builder.recursive(true).mode(0o700).create(dir).with_context(|| dir.display().to_string())
 }
 
+/// How long the lock of a daemon that is gone may last.
+const HANDED_DOWN: Duration = Duration::from_secs(3);
+
 /// Keeps other daemons out while the answer lives.
 ///
 /// # Errors
@@ -26,9 +30,15 @@ pub fn make(dir: &Path) -> Result<()> {
 pub fn lock(dir: &Path) -> Result<Flock<File>> {
     let file =
         OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join("lock"))?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(lock),
-        Err((_, error)) => bail!("{} is used by another xapi ({error})", dir.display()),
+    let (mut file, end) = (file, Instant::now() + HANDED_DOWN);
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            // A child that a killed daemon was just starting holds it until it runs a program of its own.
+            Err((back, _)) if Instant::now() < end => file = back,
+            Err((_, error)) => bail!("{} is used by another xapi ({error})", dir.display()),
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -1,8 +1,9 @@
 //! Which storage the daemon stands on, and what records say to it.
 
-use std::sync::Arc;
+use std::{os::unix::ffi::OsStrExt, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
 use xapi_backend::Storage;
 use xapi_datapath::watch::{settle_directory, watch};
 use xapi_schema::{
@@ -40,12 +41,30 @@ impl Policies for Records {
     }
 }
 
+/// Where disks that are open are written down: in memory, so that a reboot forgets them with their servers, and found
+/// again by the next daemon of the same state directory. Short, because sockets lie below it.
+fn open_disks(config: &Config) -> PathBuf {
+    if let Some(dir) = &config.run_dir {
+        return dir.join("disks");
+    }
+    let beside = config.state_dir.join("disks");
+    let in_use = std::fs::read_dir(&beside).is_ok_and(|mut entries| entries.next().is_some());
+    if in_use || !nix::unistd::geteuid().is_root() {
+        return beside;
+    }
+    let state = config.state_dir.canonicalize().unwrap_or_else(|_| config.state_dir.clone());
+    let digest = Sha256::digest(state.as_os_str().as_bytes());
+    let name: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    // One host may have several daemons, each with a state directory of its own.
+    PathBuf::from("/run/xennix").join(name)
+}
+
 /// Storage on what this machine really has.
 ///
 /// # Errors
 /// The directory of open disks can't be used.
 pub fn native(config: &Config, store: &Store) -> Result<Arc<dyn Storage>> {
-    let mut disks = xapi_datapath::Settings::new(config.state_dir.join("disks"));
+    let mut disks = xapi_datapath::Settings::new(open_disks(config));
     if config.backend == "xl" {
         // No emulator below xl opens a socket; a guest's disk is a block device.
         disks.blocks = true;

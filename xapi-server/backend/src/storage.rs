@@ -177,6 +177,10 @@ pub trait Storage: Send + Sync + 'static {
     async fn changed_blocks(&self, _: &str, _: &str, _: &str) -> Result<Vec<(u64, u64)>> {
         Err(backend_failure(460, "The changes between these volumes are not known", ""))
     }
+    /// Stretches outside of which two volumes of one SR hold the same, where the driver knows without reading them.
+    async fn difference(&self, _: &str, _: &str, _: &str) -> Result<Option<Vec<(u64, u64)>>> {
+        Ok(None)
+    }
     /// Is there anything in an SR that [`Storage::collect_garbage`] would remove or merge?
     async fn has_garbage(&self, _: &str) -> Result<bool> {
         Ok(false)

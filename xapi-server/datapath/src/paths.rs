@@ -104,7 +104,9 @@ impl DataPaths {
                 continue;
             };
             let record = dir.join("record").exists().then(|| Record::load(&dir)).transpose()?;
-            if let Some(record) = record.filter(|r| !r.is_past()) {
+            if let Some(mut record) = record.filter(|r| !r.is_past()) {
+                // Whoever still reads it opens it again.
+                record.holders = u32::from(record.writable);
                 if record.phase == Phase::Paused {
                     waiting.insert(id.to_owned());
                 }

@@ -84,6 +84,13 @@ pub fn plain_name(name: &str) -> Result<&str> {
     Ok(name)
 }
 
+/// Is a note that is being written the work of a process that is gone? In doubt it is not.
+fn is_of_the_dead(half: &str) -> bool {
+    let writer = half.rsplit_once('.').and_then(|(_, writer)| writer.parse::<u32>().ok());
+    let proc = Path::new("/proc");
+    writer.is_some_and(|writer| proc.join("self").exists() && !proc.join(writer.to_string()).exists())
+}
+
 /// Images as files, or device nodes, of one directory.
 #[derive(Debug, Clone)]
 pub struct Directory {
@@ -185,7 +192,7 @@ impl Volumes for Directory {
     }
 
     fn put_note(&self, key: &str, text: &str) -> Result<()> {
-        let new = self.at(&format!("{NOTE}{key}.new"))?;
+        let new = self.at(&format!("{NOTE}{key}.{}.new", std::process::id()))?;
         let written = std::fs::write(&new, text)
             .and_then(|()| File::open(&new)?.sync_all())
             .and_then(|()| std::fs::rename(&new, self.path.join(format!("{NOTE}{key}"))));
@@ -203,9 +210,13 @@ impl Volumes for Directory {
             let entry = entry?;
             if let Ok(name) = entry.file_name().into_string()
                 && let Some(key) = name.strip_prefix(NOTE)
-                && !key.ends_with(".new")
             {
-                notes.push((key.to_owned(), std::fs::read_to_string(entry.path())?));
+                match key.strip_suffix(".new") {
+                    None => notes.push((key.to_owned(), std::fs::read_to_string(entry.path())?)),
+                    // Nobody acted on a note that was never whole.
+                    Some(half) if is_of_the_dead(half) => drop(std::fs::remove_file(entry.path())),
+                    Some(_) => {}
+                }
             }
         }
         notes.sort();

@@ -11,7 +11,12 @@ use hyper::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 
-use crate::{Answer, AnswerBody, Service, Wire, connection, request::Origin, upload::RequestBody};
+use crate::{
+    Answer, AnswerBody, Service, Wire,
+    connection::{self, Lent},
+    request::Origin,
+    upload::RequestBody,
+};
 
 /// How such requests begin.
 pub const UPLOAD: &[u8] = b"PUT ";
@@ -62,15 +67,18 @@ pub async fn serve<S: Service>(
     request: Request<()>,
     wire: Wire,
 ) -> io::Result<()> {
-    let (read, mut write) = tokio::io::split(wire);
+    let lent = Lent::new(wire);
+    let (read, mut write) = tokio::io::split(lent.clone());
     let request = request.map(|()| RequestBody::rest(read));
     let answer: Answer = connection::answer_upload(service, origin, request).await;
     let outcome = send(&mut write, answer.into_response(false)).await;
     write.shutdown().await?;
+    drop(write);
+    lent.linger().await;
     outcome
 }
 
-async fn send(write: &mut WriteHalf<Wire>, response: Response<AnswerBody>) -> io::Result<()> {
+async fn send(write: &mut WriteHalf<Lent>, response: Response<AnswerBody>) -> io::Result<()> {
     let (parts, mut body) = response.into_parts();
     let reason = parts.extensions.get::<hyper::ext::ReasonPhrase>();
     let reason = match reason {

@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -13,7 +13,7 @@ use hyper::{
     HeaderMap, Request, Response, Version, body::Incoming, server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::{
     Answer, AnswerBody, Route, Service,
@@ -84,6 +84,72 @@ impl AsyncWrite for Wire {
     }
 }
 
+/// A connection in the HTTP library's hands: once it is done, what is left of it is ours again.
+#[derive(Debug, Clone)]
+pub struct Lent(Arc<Mutex<Wire>>);
+
+impl Lent {
+    /// Lends a connection.
+    pub fn new(wire: Wire) -> Lent {
+        Lent(Arc::new(Mutex::new(wire)))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(Pin<&mut Wire>) -> T) -> T {
+        work(Pin::new(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Ends it so that the last answer arrives: a connection closed with unread bytes is reset, and the reset may
+    /// overtake the answer. So what a client still sends is listened to for a while. One that others hold (it was
+    /// upgraded, or its body is still being read) is left to them.
+    pub async fn linger(self) {
+        let Ok(wire) = Arc::try_unwrap(self.0) else { return };
+        let mut wire = wire.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let drained = async {
+            wire.shutdown().await?;
+            let (mut bytes, mut left) = (vec![0; 64 << 10], REST);
+            loop {
+                let read = wire.read(&mut bytes).await?;
+                match left.checked_sub(read) {
+                    Some(less) if read > 0 => left = less,
+                    _ => return io::Result::Ok(()),
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LINGER, drained).await;
+    }
+}
+
+impl AsyncRead for Lent {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.with(|wire| wire.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Lent {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.with(|wire| wire.poll_write(cx, buf))
+    }
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|wire| wire.poll_flush(cx))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|wire| wire.poll_shutdown(cx))
+    }
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.with(|wire| wire.poll_write_vectored(cx, bufs))
+    }
+    fn is_write_vectored(&self) -> bool {
+        self.with(|wire| wire.is_write_vectored())
+    }
+}
+
+/// Longest a client that has its answer is listened to, and how much of what it still sends is taken.
+const LINGER: Duration = Duration::from_secs(10);
+const REST: usize = 64 << 20;
 /// Longest the first byte, and then a request's headers, may take.
 const HEADERS: Duration = Duration::from_secs(60);
 /// Longest one header line.
@@ -118,6 +184,7 @@ pub async fn serve<S: Service>(service: Arc<S>, origin: Origin, mut wire: Wire) 
         }
         wire.ahead.splice(0..0, head);
     }
+    let lent = Lent::new(wire);
     let answering = service_fn(move |request| {
         let service = service.clone();
         async move { Ok::<_, Infallible>(respond(&*service, origin, request).await) }
@@ -128,9 +195,11 @@ pub async fn serve<S: Service>(service: Arc<S>, origin: Origin, mut wire: Wire) 
         .auto_date_header(false)
         .max_buf_size(128 * 1024)
         .preserve_header_case(true)
-        .serve_connection(TokioIo::new(wire), answering)
+        .serve_connection(TokioIo::new(lent.clone()), answering)
         .with_upgrades();
-    connection.await.map_err(io::Error::other)
+    let outcome = connection.await.map_err(io::Error::other);
+    lent.linger().await;
+    outcome
 }
 
 /// An upload, as far as its first bytes tell.

@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::io::{AsyncReadExt, ReadHalf};
 
-use crate::Wire;
+use crate::connection::Lent;
 
 /// A length at least this large is announced by clients that do not know it: they hang up after the last byte.
 const UNKNOWN: u64 = 1 << 50;
@@ -23,7 +23,7 @@ enum Inner {
     /// Its end is known to the HTTP library.
     Framed { body: Incoming, length: Option<u64> },
     /// Everything until the client closes.
-    Rest(ReadHalf<Wire>),
+    Rest(ReadHalf<Lent>),
 }
 
 impl RequestBody {
@@ -31,7 +31,7 @@ impl RequestBody {
         RequestBody(Inner::Framed { body, length })
     }
 
-    pub(crate) fn rest(read: ReadHalf<Wire>) -> RequestBody {
+    pub(crate) fn rest(read: ReadHalf<Lent>) -> RequestBody {
         RequestBody(Inner::Rest(read))
     }
 

@@ -22,7 +22,7 @@ use crate::{
     task::{self, NewTask},
 };
 
-/// How often SRs are looked at.
+/// How often SRs are looked at unless there is a reason to do so at once.
 const LOOKS: Duration = Duration::from_secs(30);
 /// How often a task says how far it is.
 const TELLS: Duration = Duration::from_secs(2);
@@ -30,7 +30,8 @@ const TELLS: Duration = Duration::from_secs(2);
 /// Collects for as long as the toolstack runs.
 pub async fn watch(xapi: Arc<Xapi>) {
     loop {
-        tokio::time::sleep(LOOKS).await;
+        // A scan and the end of a disk are reasons.
+        let _ = tokio::time::timeout(LOOKS, xapi.garbage.notified()).await;
         round(&xapi).await;
     }
 }

@@ -94,11 +94,12 @@ const FRESH: &[Fresh] = &[
 /// Brings objects in line with the world. Failures are logged: a host with a broken SR must still start.
 pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     let cx = Cx::internal(xapi, "xapi.startup");
-    let restarts = vm::guest::reconcile(&cx).await;
+    let cut = vm::guest::reconcile(&cx).await;
     if make_storage && let Err(failure) = storage(&cx).await {
         tracing::error!(%failure, "the storage of a fresh host could not be made");
     }
     pbd::plug_all(&cx).await;
+    vm::guest::end_half_made(&cx, &cut).await;
     if let Err(failure) = cx.commit(crate::transfer::sweep).await {
         tracing::error!(%failure, "disks held by an earlier process could not be let go of");
     }
@@ -117,7 +118,7 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     if let Err(failure) = pif::watch(&cx).await {
         tracing::warn!(%failure, "the network cards do not say how they are");
     }
-    vm::guest::restart(&cx, restarts).await;
+    vm::guest::restart(&cx, cut).await;
 }
 
 /// Follows domains and the network for as long as the toolstack runs.

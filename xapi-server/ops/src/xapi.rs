@@ -10,7 +10,7 @@ use xapi_schema::{
 use xapi_store::{Read, Store};
 
 use crate::{
-    Clock, Registry, handlers,
+    Clock, Outside, Registry, handlers,
     session::{PasswordCheck, Sessions},
     task::Tasks,
 };
@@ -32,6 +32,8 @@ pub struct Settings {
     pub agent: Option<Arc<dyn Agent>>,
     /// Where disks are served to backup programs; nowhere when `None`.
     pub nbd: Option<NbdService>,
+    /// The way to other machines; there is none when `None`.
+    pub outside: Option<Arc<dyn Outside>>,
 }
 
 /// A server of disks, as clients are told of it. It shows the certificate of the settings.
@@ -70,6 +72,7 @@ impl Default for Settings {
             certificate: String::new(),
             agent: None,
             nbd: None,
+            outside: None,
         }
     }
 }
@@ -88,6 +91,8 @@ pub struct Xapi {
     pub tasks: Tasks,
     /// Rung whenever an operation on an object ends.
     pub work_done: tokio::sync::Notify,
+    /// Rung whenever disks may have left something to collect.
+    pub garbage: tokio::sync::Notify,
     /// Hypervisor, storage, network, host.
     pub backends: Backends,
     /// Who may log in.
@@ -117,6 +122,7 @@ impl Xapi {
             sessions: Sessions::default(),
             tasks: Tasks::default(),
             work_done: tokio::sync::Notify::new(),
+            garbage: tokio::sync::Notify::new(),
             backends,
             passwords,
             host,

@@ -584,6 +584,12 @@ impl Storage for Native {
         blocking(move || repository.changed_blocks(&from, &to)).await
     }
 
+    async fn difference(&self, sr: &str, from: &str, to: &str) -> Result<Option<Vec<(u64, u64)>>> {
+        let Attached::Images(repository) = self.attached(sr)? else { return Ok(None) };
+        let (from, to) = (from.to_owned(), to.to_owned());
+        blocking(move || repository.unchanged(|| repository.images.difference(&from, &to))).await
+    }
+
     async fn has_garbage(&self, sr: &str) -> Result<bool> {
         let Attached::Images(repository) = self.attached(sr)? else { return Ok(false) };
         let policies = self.policies.clone();

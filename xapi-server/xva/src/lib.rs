@@ -9,7 +9,7 @@ mod read;
 mod write;
 
 pub use ova::{Object, Ova, Version};
-pub use read::{Sink, read};
+pub use read::{Sink, read, read_blocks};
 pub use write::{Compression, Writer};
 
 /// The newest form of archive this crate writes and reads: checksums lie beside the blocks.

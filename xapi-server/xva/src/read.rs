@@ -29,15 +29,27 @@ pub trait Sink {
 /// # Errors
 /// [`Error::Checksums`] once everything was read; [`Error::Unexpected`], [`Error::Ended`] and the others at once.
 pub fn read(from: impl Read, forgive: bool, sink: &mut dyn Sink) -> Result<(), Error> {
+    unpacked(from, forgive, false, sink)
+}
+
+/// Reads the blocks of a disk that travels alone: an archive without a description.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_blocks(from: impl Read, sink: &mut dyn Sink) -> Result<(), Error> {
+    unpacked(from, false, true, sink)
+}
+
+fn unpacked(from: impl Read, forgive: bool, described: bool, sink: &mut dyn Sink) -> Result<(), Error> {
     let mut from = BufReader::with_capacity(1 << 17, from);
     let head = from.fill_buf()?;
     // An archive is known by its first bytes; its name never says.
     if head.starts_with(&[0x1f, 0x8b]) {
-        members(flate2::bufread::MultiGzDecoder::new(from), forgive, sink)
+        members(flate2::bufread::MultiGzDecoder::new(from), forgive, described, sink)
     } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        members(zstd::Decoder::with_buffer(from)?, forgive, sink)
+        members(zstd::Decoder::with_buffer(from)?, forgive, described, sink)
     } else {
-        members(from, forgive, sink)
+        members(from, forgive, described, sink)
     }
 }
 
@@ -62,17 +74,17 @@ impl Place {
     }
 }
 
-fn members(from: impl Read, forgive: bool, sink: &mut dyn Sink) -> Result<(), Error> {
+fn members(from: impl Read, forgive: bool, mut described: bool, sink: &mut dyn Sink) -> Result<(), Error> {
     let mut archive = tar::Archive::new(from);
     let mut place = Place::default();
     let mut block: Option<Vec<u8>> = None;
     let mut block_name = String::new();
-    let (mut block_size, mut described, mut wrong) = (None, false, 0);
+    let (mut block_size, mut wrong) = (None, 0);
     // Raw: extensions of the format could name anything and take any amount of memory.
     for member in archive.entries()?.raw(true) {
         let mut member = member.map_err(early)?;
         let name = String::from_utf8_lossy(&member.path_bytes()).into_owned();
-        let size = member.header().entry_size()?;
+        let size = member.header().entry_size().map_err(early)?;
         if !member.header().entry_type().is_file() {
             return Err(Error::Unexpected("a plain file".into(), name));
         }
@@ -145,6 +157,10 @@ fn early(error: std::io::Error) -> Error {
     match error.kind() {
         std::io::ErrorKind::UnexpectedEof => Error::Ended,
         _ if error.to_string().contains("failed to read entire block") => Error::Ended,
+        // What the library says of bytes that are no archive at all quotes them.
+        _ if error.to_string().contains("cksum") || error.to_string().contains("checksum mismatch") => {
+            Error::Description("this is no archive".into())
+        }
         _ => Error::Io(error),
     }
 }

@@ -1,4 +1,5 @@
-//! Domains without a hypervisor: a table of what would run, and guests that do as they are asked.
+//! Domains without a hypervisor: a table of what would run, and guests that do as they are asked. Where their disks are
+//! real ones, they are opened and closed as a hypervisor does, though nobody reads or writes them from inside.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
@@ -8,9 +9,12 @@ use tokio::sync::broadcast;
 use xapi_schema::{Failure, Result, errors};
 
 use super::{Faults, Machine, state::Kept};
-use crate::hypervisor::{
-    Activity, AgentData, Disk, Domain, DomainEvent, DomainSpec, Happened, Hypervisor, Nic, Reply, Request,
-    Started,
+use crate::{
+    Storage,
+    hypervisor::{
+        Activity, AgentData, Disk, Domain, DomainEvent, DomainSpec, Happened, Hypervisor, Nic, Reply,
+        Request, Started,
+    },
 };
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,13 +36,20 @@ pub struct Domains {
     table: Kept<Table>,
     machine: Machine,
     faults: Arc<Faults>,
+    /// Where the disks of guests are opened.
+    disks: Option<Arc<dyn Storage>>,
     events: broadcast::Sender<DomainEvent>,
 }
 
 impl Domains {
-    pub fn open(dir: &Path, machine: Machine, faults: Arc<Faults>) -> std::io::Result<Domains> {
+    pub fn open(
+        dir: &Path,
+        machine: Machine,
+        faults: Arc<Faults>,
+        disks: Option<Arc<dyn Storage>>,
+    ) -> std::io::Result<Domains> {
         let table = Kept::open(&dir.join("domains.json"))?;
-        Ok(Domains { table, machine, faults, events: broadcast::channel(256).0 })
+        Ok(Domains { table, machine, faults, disks, events: broadcast::channel(256).0 })
     }
 
     /// Where events are put in.
@@ -51,6 +62,59 @@ impl Domains {
             Some(guest) => change(guest),
             None => Err(gone(uuid)),
         })
+    }
+
+    /// A new domain with its disks. It stands in the table before its first disk is opened, and as long as one is.
+    async fn begin(&self, spec: DomainSpec) -> Result<Started> {
+        let (uuid, disks) = (spec.uuid.clone(), spec.disks.clone());
+        let started = self.place(spec)?;
+        for (at, disk) in disks.iter().enumerate() {
+            if let Err(failure) = self.attach(disk).await {
+                for opened in &disks[..at] {
+                    self.let_go(opened).await?;
+                }
+                self.remove(&uuid)?;
+                return Err(failure);
+            }
+        }
+        self.agent_later(uuid);
+        Ok(started)
+    }
+
+    async fn attach(&self, disk: &Disk) -> Result<()> {
+        if let (Some(storage), Some((sr, location))) = (&self.disks, &disk.volume) {
+            storage.open_volume(sr, location, disk.writable && !disk.cd).await?;
+        }
+        Ok(())
+    }
+
+    async fn let_go(&self, disk: &Disk) -> Result<()> {
+        match (&self.disks, &disk.volume) {
+            (Some(storage), Some((sr, location))) => storage.close_volume(sr, location).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// The disks of a domain that is about to end; none where there is no domain.
+    async fn let_go_of_all(&self, uuid: &str) -> Result<()> {
+        let disks = self.table.get().guests.get(uuid).map(|guest| guest.spec.disks.clone());
+        for disk in disks.unwrap_or_default() {
+            self.let_go(&disk).await?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, uuid: &str) -> Result<()> {
+        self.table.change(|table| {
+            table.guests.remove(uuid);
+            Ok(())
+        })
+    }
+
+    /// The disk at a position.
+    fn disk_at(&self, uuid: &str, position: u32) -> Option<Disk> {
+        let table = self.table.get();
+        table.guests.get(uuid)?.spec.disks.iter().find(|disk| disk.position == position).cloned()
     }
 
     fn place(&self, spec: DomainSpec) -> Result<Started> {
@@ -72,7 +136,6 @@ impl Domains {
             table.guests.insert(spec.uuid.clone(), guest);
             Ok(table.last_domid)
         })?;
-        self.agent_later(spec.uuid);
         Ok(Started {
             domid,
             cpu_vendor: self.machine.cpu_vendor.clone(),
@@ -154,16 +217,17 @@ fn report(guest: &Guest) -> AgentData {
 impl Hypervisor for Domains {
     async fn build(&self, spec: DomainSpec) -> Result<Started> {
         self.faults.check("build")?;
-        self.place(spec)
+        self.begin(spec).await
     }
 
     async fn restore(&self, spec: DomainSpec, _: (String, String)) -> Result<Started> {
         self.faults.check("restore")?;
-        self.place(spec)
+        self.begin(spec).await
     }
 
     async fn save(&self, uuid: &str, _: (String, String)) -> Result<String> {
         self.faults.check("save")?;
+        self.let_go_of_all(uuid).await?;
         let guest = self.table.change(|table| table.guests.remove(uuid).ok_or_else(|| gone(uuid)))?;
         Ok(serde_json::json!({"simulated": true, "vcpus": guest.spec.vcpus}).to_string())
     }
@@ -188,6 +252,7 @@ impl Hypervisor for Domains {
         self.faults.check("ask")?;
         tokio::time::sleep(Duration::from_millis(self.machine.shutdown_delay)).await;
         if request != Request::Suspend {
+            self.let_go_of_all(uuid).await?;
             self.table.change(|table| table.guests.remove(uuid).map(|_| ()).ok_or_else(|| gone(uuid)))?;
         }
         Ok(Reply::Done)
@@ -195,10 +260,8 @@ impl Hypervisor for Domains {
 
     async fn destroy(&self, uuid: &str) -> Result<()> {
         self.faults.check("destroy")?;
-        self.table.change(|table| {
-            table.guests.remove(uuid);
-            Ok(())
-        })
+        self.let_go_of_all(uuid).await?;
+        self.remove(uuid)
     }
 
     async fn set_memory_target(&self, uuid: &str, bytes: i64) -> Result<()> {
@@ -219,17 +282,30 @@ impl Hypervisor for Domains {
 
     async fn plug_disk(&self, uuid: &str, disk: Disk) -> Result<String> {
         self.faults.check("plug_disk")?;
-        let position = disk.position;
+        let (position, plugged) = (disk.position, disk.clone());
+        if let Some(before) = self.disk_at(uuid, position) {
+            self.let_go(&before).await?;
+        }
         self.change(uuid, |guest| {
             guest.spec.disks.retain(|known| known.position != position);
             guest.spec.disks.push(disk);
             Ok(())
         })?;
+        if let Err(failure) = self.attach(&plugged).await {
+            self.change(uuid, |guest| {
+                guest.spec.disks.retain(|known| known.position != position);
+                Ok(())
+            })?;
+            return Err(failure);
+        }
         Ok(device(position))
     }
 
     async fn unplug_disk(&self, uuid: &str, position: u32, _: bool) -> Result<bool> {
         self.faults.check("unplug_disk")?;
+        if let Some(disk) = self.disk_at(uuid, position) {
+            self.let_go(&disk).await?;
+        }
         self.change(uuid, |guest| {
             guest.spec.disks.retain(|known| known.position != position);
             Ok(true)
@@ -274,6 +350,17 @@ impl Hypervisor for Domains {
         Ok(self.table.get().guests.get(uuid).map(report))
     }
 
+    async fn settle(&self) -> Result<()> {
+        for (uuid, guest) in self.table.get().guests {
+            for disk in &guest.spec.disks {
+                if let Err(failure) = self.attach(disk).await {
+                    tracing::error!(%failure, uuid, "a disk of a running guest is not served");
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn domains(&self) -> Result<Vec<Domain>> {
         self.faults.check("domains")?;
         let domain = |(uuid, guest): (&String, &Guest)| Domain {
@@ -315,7 +402,7 @@ mod tests {
     #[tokio::test]
     async fn domains_survive_a_restart_of_the_toolstack() {
         let dir = tempfile::tempdir().unwrap();
-        let open = || Domains::open(dir.path(), Machine::default(), Arc::default()).unwrap();
+        let open = || Domains::open(dir.path(), Machine::default(), Arc::default(), None).unwrap();
         let started = open().build(spec("a")).await.unwrap();
         let again = open().domains().await.unwrap();
         assert_eq!((again[0].uuid.as_str(), again[0].domid), ("a", started.domid));
@@ -326,7 +413,7 @@ mod tests {
     async fn memory_is_accounted_for() {
         let dir = tempfile::tempdir().unwrap();
         let machine = Machine { memory: 3 << 29, ..Machine::default() };
-        let domains = Domains::open(dir.path(), machine, Arc::default()).unwrap();
+        let domains = Domains::open(dir.path(), machine, Arc::default(), None).unwrap();
         domains.build(spec("a")).await.unwrap();
         let refused = domains.build(spec("b")).await.unwrap_err();
         assert!(refused.is(&errors::HOST_NOT_ENOUGH_FREE_MEMORY), "{refused}");

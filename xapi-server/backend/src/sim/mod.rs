@@ -19,7 +19,7 @@ pub use links::SimCard;
 use tokio::sync::broadcast;
 
 use crate::{
-    Backends,
+    Backends, Storage,
     hypervisor::{DomainEvent, Happened},
 };
 
@@ -74,14 +74,30 @@ impl Levers {
 /// # Errors
 /// A directory that cannot be used, or state in it that cannot be read.
 pub fn open(dir: &Path, machine: Machine) -> std::io::Result<(Backends, Levers)> {
+    open_with(dir, machine, None)
+}
+
+/// As [`open`], with disks that are somewhere else: those of guests are opened there as on a real host.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(
+    dir: &Path,
+    machine: Machine,
+    disks: Option<Arc<dyn Storage>>,
+) -> std::io::Result<(Backends, Levers)> {
     std::fs::create_dir_all(dir)?;
     let faults = Arc::new(Faults::default());
-    let domains = domains::Domains::open(dir, machine.clone(), faults.clone())?;
+    let domains = domains::Domains::open(dir, machine.clone(), faults.clone(), disks.clone())?;
+    let storage = match disks {
+        Some(disks) => disks,
+        None => Arc::new(volumes::Volumes::open(dir, faults.clone())?),
+    };
     let levers = Levers { faults: faults.clone(), events: domains.sender() };
     let backends = Backends {
         name: "sim",
         hypervisor: Arc::new(domains),
-        storage: Arc::new(volumes::Volumes::open(dir, faults.clone())?),
+        storage,
         network: Arc::new(links::Links::new(machine.cards.clone(), faults)),
         host: Arc::new(host::Machine::new(machine.memory)),
     };

@@ -66,14 +66,16 @@ async fn get_license_state(cx: Cx, this: Ref<Pool>) -> Result<Map<String, String
 
 /// This host cannot become a member of another pool yet. The address is tried first, so that a wrong one
 /// is told apart.
-async fn join(_: Cx, address: String, _: String, _: String) -> Result<()> {
+async fn join(cx: Cx, address: String, _: String, _: String) -> Result<()> {
     let patience = std::time::Duration::from_secs(10);
-    let connected =
-        tokio::time::timeout(patience, tokio::net::TcpStream::connect((address.as_str(), 443))).await;
-    match connected {
-        Ok(Ok(_)) => Err(Failure::not_implemented("pool.join")),
-        _ => Err(errors::JOINING_HOST_CONNECTION_FAILED.bare()),
+    let there = match &cx.xapi.settings.outside {
+        Some(outside) => outside.listens(&address, 443, patience).await,
+        None => false,
+    };
+    if there {
+        return Err(Failure::not_implemented("pool.join"));
     }
+    Err(errors::JOINING_HOST_CONNECTION_FAILED.bare())
 }
 
 async fn eject(cx: Cx, this: Ref<Host>) -> Result<()> {

@@ -16,7 +16,7 @@ use xennix_disk::{
 
 use super::{
     Download, Upload, assert_bytes, broken, failure, hold,
-    volume::{Delta, Marked, Sparse, Volume, changed},
+    volume::{Delta, Marked, Sparse, Volume, changed, known_difference},
 };
 use crate::{Cx, guard, meter::Meter, unfinished};
 
@@ -147,7 +147,8 @@ async fn delta(cx: &Cx, this: &Ref<Vdi>, base: &Ref<Vdi>) -> Result<Box<dyn Sour
         Err(failure) => {
             tracing::debug!(%failure, "changes are found by comparing");
             assert_bytes(cx, base)?;
-            Ok(Box::new(Delta { disk, base: volume(cx, base).await? }))
+            let within = known_difference(cx, base, this).await;
+            Ok(Box::new(Delta { disk, base: volume(cx, base).await?, within }))
         }
     }
 }
@@ -355,7 +356,40 @@ fn take(what: &RawImport, mut target: Volume, mut from: Upload, meter: &Meter) -
             }
             stream.copy_to(&mut target, whole, &mut progress).map_err(failure)
         }
-        Format::Tar => Err(errors::NOT_IMPLEMENTED.with(["import_raw_vdi format=tar"])),
+        Format::Tar => {
+            target.wipe(|| meter.bytes(0, size))?;
+            let mut filling = Filling { target, end: 0, meter };
+            xapi_xva::read_blocks(from, &mut filling).map_err(super::export::refused)?;
+            // The last block is always there.
+            if filling.end < size {
+                return Err(errors::IMPORT_ERROR_PREMATURE_EOF.bare());
+            }
+            filling.target.flush()
+        }
+    }
+}
+
+/// A disk that takes blocks of an archive.
+struct Filling<'a> {
+    target: Volume,
+    end: u64,
+    meter: &'a Meter,
+}
+
+impl xapi_xva::Sink for Filling<'_> {
+    fn description(&mut self, _: xapi_xva::Ova) -> Result<()> {
+        Err(errors::IMPORT_ERROR.with(["a VM stands where a disk should"]))
+    }
+
+    fn block(&mut self, _: &str, offset: u64, bytes: &[u8]) -> Result<()> {
+        let size = self.target.bytes();
+        let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= size);
+        let Some(end) = end else {
+            return Err(errors::VDI_IO_ERROR.with(["the archive has more of a disk than the disk is large"]));
+        };
+        self.end = self.end.max(end);
+        self.meter.bytes(end, size)?;
+        if bytes.iter().all(|byte| *byte == 0) { Ok(()) } else { self.target.write(offset, bytes) }
     }
 }
 

@@ -195,6 +195,22 @@ pub async fn changed(cx: &Cx, from: &Ref<Vdi>, to: &Ref<Vdi>) -> Result<Vec<(u64
     cx.xapi.backends.storage.changed_blocks(&home, &from, &to).await
 }
 
+/// Stretches outside of which two disks hold the same, where the driver of both knows.
+pub async fn known_difference(cx: &Cx, from: &Ref<Vdi>, to: &Ref<Vdi>) -> Option<Vec<(u64, u64)>> {
+    let snapshot = cx.snapshot();
+    let (first, last) = (snapshot.record(from).ok()?, snapshot.record(to).ok()?);
+    let home = last.get(vdi::SR);
+    if first.get(vdi::SR) != home {
+        return None;
+    }
+    let home = snapshot.get(&home, sr::uuid).ok()?;
+    let (from, to) = (first.get(vdi::location), last.get(vdi::location));
+    cx.xapi.backends.storage.difference(&home, &from, &to).await.unwrap_or_else(|failure| {
+        tracing::debug!(%failure, "two disks are compared byte by byte");
+        None
+    })
+}
+
 /// A disk seen over one that came before it in its line: what nobody noted as changed is absent.
 pub struct Marked {
     /// The disk.
@@ -231,6 +247,8 @@ pub struct Delta {
     pub disk: Volume,
     /// What it is based on; may be smaller.
     pub base: Volume,
+    /// Outside of these stretches both hold the same, where that is known.
+    pub within: Option<Vec<(u64, u64)>>,
 }
 
 impl Delta {
@@ -264,7 +282,17 @@ impl Source for Delta {
 
     fn extent(&self, offset: u64, max: u64) -> DiskResult<Extent> {
         check_range(offset, max, self.disk.bytes())?;
-        let end = ((offset / GRAIN + 1) * GRAIN).min(offset + max);
+        let mut end = ((offset / GRAIN + 1) * GRAIN).min(offset + max);
+        if let Some(within) = &self.within {
+            let next = within.partition_point(|(start, len)| start + len <= offset);
+            match within.get(next) {
+                Some((start, len)) if *start <= offset => end = end.min(start + len),
+                other => {
+                    let upto = other.map_or(offset + max, |(start, _)| *start).min(offset + max);
+                    return Ok(Extent { start: offset, len: upto - offset, state: State::Absent });
+                }
+            }
+        }
         let state = if self.same(offset, end - offset)? { State::Absent } else { State::Data };
         Ok(Extent { start: offset, len: end - offset, state })
     }

@@ -144,6 +144,9 @@ impl Storage for Mutant {
     async fn is_untouched(&self, sr: &str, at: &str) -> Result<bool> {
         self.inner.is_untouched(sr, at).await
     }
+    async fn difference(&self, sr: &str, from: &str, to: &str) -> Result<Option<Vec<(u64, u64)>>> {
+        self.inner.difference(sr, from, to).await
+    }
     async fn extents(&self, sr: &str, at: &str) -> Result<Vec<(u64, u64)>> {
         self.inner.extents(sr, at).await
     }

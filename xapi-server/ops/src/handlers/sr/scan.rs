@@ -20,7 +20,9 @@ pub fn register(on: &mut Registry) {
 }
 
 async fn scan(cx: Cx, this: Ref<Sr>) -> Result<()> {
-    guard::within(&cx, &this, Op::Scan, synchronise(&cx, &this)).await
+    guard::within(&cx, &this, Op::Scan, synchronise(&cx, &this)).await?;
+    cx.xapi.garbage.notify_one();
+    Ok(())
 }
 
 /// Key in `other_config` of an SR that was carried over and not taken over for good yet.

@@ -153,6 +153,7 @@ async fn remove_disk(cx: &Cx, this: &Ref<Vdi>, condemned: bool) -> Result<()> {
     };
     super::within_both(cx, this, StorageOperations::VdiDestroy, VdiOperations::Destroy, work).await?;
     restat(cx, &home).await;
+    cx.xapi.garbage.notify_one();
     Ok(())
 }
 

@@ -39,6 +39,16 @@ pub async fn snapshot(
     within_both(cx, this, StorageOperations::VdiSnapshot, VdiOperations::Snapshot, work).await
 }
 
+/// As [`snapshot`], of a disk the caller has marked.
+///
+/// # Errors
+/// As [`snapshot`].
+pub async fn snapshot_within(cx: &Cx, this: &Ref<Vdi>, whole: Whole) -> Result<Ref<Vdi>> {
+    let home = cx.snapshot().get(this, vdi::SR)?;
+    let work = twin(cx, this, Map::default(), true, whole);
+    guard::within(cx, &home, StorageOperations::VdiSnapshot, work).await
+}
+
 /// A writable copy of a disk that shares what it can with it.
 ///
 /// # Errors

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 use xapi_backend::hypervisor::{Activity, AgentData, Devices, Domain, DomainEvent, Happened};
 use xapi_schema::{
-    ClassId, DateTime, Map, Ref, Result, Value,
+    ClassId, DateTime, Map, Record, Ref, Result, Value,
     classes::{
-        OnCrashBehaviour, OnNormalExit, TristateType, Vbd, Vm, VmPowerState as State, pool, vbd, vif, vm,
+        Host, OnCrashBehaviour, OnNormalExit, TristateType, Vm, VmPowerState as State, pool, vbd, vif, vm,
         vm_guest_metrics, vm_metrics,
     },
 };
@@ -306,40 +306,38 @@ async fn ended_by_itself(cx: &Cx, this: &Ref<Vm>, ended: &Happened) -> Result<()
 }
 
 /// At a start: makes records agree with the domains there are, for what runs is the truth. Domains nobody knows are left
-/// alone. Answers the VMs whose restart was cut short; they count as running until it is made up for.
-pub async fn reconcile(cx: &Cx) -> Vec<Ref<Vm>> {
+/// alone. Answers the VMs whose start or restart was cut short: the storage has to be there before these are settled.
+pub async fn reconcile(cx: &Cx) -> CutShort {
     let hypervisor = &cx.xapi.backends.hypervisor;
     let (domains, unbuilt) = match (hypervisor.domains().await, hypervisor.to_be_rebuilt().await) {
         (Ok(domains), Ok(unbuilt)) => (domains, unbuilt),
         (Err(failure), _) | (_, Err(failure)) => {
             tracing::error!(%failure, "the hypervisor does not say what runs; nothing is changed");
-            return Vec::new();
+            return CutShort::default();
         }
     };
     let snapshot = cx.snapshot();
-    let mut restarts = Vec::new();
+    let mut cut = CutShort::default();
     for this in snapshot.all::<Vm>() {
         let Ok(record) = snapshot.record(&this).cloned() else { continue };
         let uuid = record.get(vm::uuid);
         let domain = domains.iter().find(|d| d.uuid == uuid).cloned();
         let here = record.get(vm::resident_on) == *cx.host();
-        if record.get(vm::is_control_domain) {
-            continue;
-        }
-        if !here && domain.is_none() {
-            if let Err(failure) = undo_start(cx, &this).await {
-                tracing::error!(%failure, vm = %this, "what a start had marked could not be let go of");
-            }
+        if record.get(vm::is_control_domain) || (!here && domain.is_none()) {
             continue;
         }
         if here && domain.is_none() && unbuilt.contains(&uuid) {
-            restarts.push(this.clone());
+            cut.restarts.push(this.clone());
         }
         // Marks died with the process that held them.
         let target = this.clone();
         let cleared = cx.commit(move |tx| tx.set(&target, vm::current_operations, Map::default())).await;
         if domain.is_none() && suspend::is_between(&record) && cleared.is_ok() {
             // Whether it is suspended now is seen when storage is there.
+            continue;
+        }
+        if domain.as_ref().is_some_and(|domain| is_half_made(&record, domain, cx.host())) {
+            cut.starts.push(this);
             continue;
         }
         if let Err(failure) = cleared.and(agree(cx, &this, domain, &unbuilt).await) {
@@ -350,7 +348,33 @@ pub async fn reconcile(cx: &Cx) -> Vec<Ref<Vm>> {
     for domain in domains.iter().filter(|d| !known(&d.uuid)) {
         tracing::warn!(uuid = domain.uuid, domid = domain.domid, "a domain belongs to no VM of this pool");
     }
-    restarts
+    cut
+}
+
+/// VMs in the middle of something when an earlier process died.
+#[derive(Debug, Default)]
+pub struct CutShort {
+    /// Their domain was ended to be built again and was not; they count as running until it is made up for.
+    restarts: Vec<Ref<Vm>>,
+    /// Their domain was built, but nobody was told of it.
+    starts: Vec<Ref<Vm>>,
+}
+
+/// A start or resume nobody was told of: the toolstack died before it was written down.
+fn is_half_made(record: &Record, domain: &Domain, home: &Ref<Host>) -> bool {
+    let template = record.get(vm::is_a_template) || record.get(vm::is_control_domain);
+    domain.activity == Activity::Paused && record.get(vm::resident_on) != *home && !template
+}
+
+/// Ends domains whose start was cut short.
+pub async fn end_half_made(cx: &Cx, cut: &CutShort) {
+    for this in &cut.starts {
+        let Ok(uuid) = cx.snapshot().get(this, vm::uuid) else { continue };
+        tracing::warn!(vm = %this, "a domain whose start was cut short is ended");
+        if let Err(failure) = cx.xapi.backends.hypervisor.destroy(&uuid).await {
+            tracing::error!(%failure, vm = %this, "it could not be ended");
+        }
+    }
 }
 
 /// At a start: which disks and cards of running VMs are attached is what their domains have. A plug or unplug that was cut
@@ -400,35 +424,12 @@ fn write_devices(tx: &mut Tx, this: &Ref<Vm>, there: &Devices) -> Result<()> {
 }
 
 /// Makes up for restarts that were cut short.
-pub async fn restart(cx: &Cx, these: Vec<Ref<Vm>>) {
-    for this in these {
+pub async fn restart(cx: &Cx, cut: CutShort) {
+    for this in cut.restarts {
         if let Err(failure) = power::rebuild(cx, &this).await {
             tracing::error!(%failure, vm = %this, "a VM that was being restarted could not be started");
         }
     }
-}
-
-/// Devices of a VM without a domain that a start or resume marked as attached before it was cut short: they would keep
-/// their disks in use for ever.
-async fn undo_start(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
-    let marked = {
-        let snapshot = cx.snapshot();
-        let record = snapshot.record(this)?;
-        let attached = |device: &Ref<Vbd>| snapshot.get(device, vbd::currently_attached).unwrap_or(false);
-        let still = matches!(record.get(vm::power_state), State::Halted | State::Suspended);
-        let ours = record.get(vm::resident_on).not_null().is_none() && !record.get(vm::is_a_template);
-        still && ours && record.get(vm::VBDs).iter().any(attached)
-    };
-    if !marked {
-        return Ok(());
-    }
-    let target = this.clone();
-    cx.commit(move |tx| match tx.get(&target, vm::power_state)? {
-        State::Halted => reset::halted(tx, &target, false),
-        State::Suspended => reset::suspended(tx, &target),
-        _ => Ok(()),
-    })
-    .await
 }
 
 /// What a VM's record becomes for the domain it has, or has not.
@@ -440,12 +441,9 @@ async fn agree(cx: &Cx, this: &Ref<Vm>, domain: Option<Domain>, unbuilt: &[Strin
     if domain.is_none() && !known || template {
         return Ok(());
     }
-    let half_made = domain.as_ref().is_some_and(|domain| domain.activity == Activity::Paused);
-    if half_made && !known {
-        // A start or resume nobody was told of: the toolstack died before it was written down.
+    if domain.as_ref().is_some_and(|domain| is_half_made(&record, domain, &home)) {
         tracing::warn!(vm = %this, "a domain whose start was cut short is ended");
-        cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await?;
-        return undo_start(cx, this).await;
+        return cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await;
     }
     if domain.is_none() && unbuilt.contains(&record.get(vm::uuid)) {
         return Ok(());

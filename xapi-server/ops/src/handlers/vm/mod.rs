@@ -6,6 +6,7 @@ mod destroy;
 mod devices;
 pub mod domain;
 pub mod guest;
+mod import;
 mod memory;
 mod migrate;
 mod note;
@@ -25,6 +26,7 @@ pub use memory::{free_on_host, overhead};
 pub use placement::possible_hosts;
 pub use reset::{halted, recompute_devices};
 pub use start::generation_id;
+pub use suspend::{restore, save};
 
 use xapi_schema::{
     Ref, Result,
@@ -43,6 +45,7 @@ pub fn register(on: &mut Registry) {
     data_source::register(on);
     destroy::register(on);
     devices::register(on);
+    import::register(on);
     memory::register(on);
     migrate::register(on);
     placement::register(on);
