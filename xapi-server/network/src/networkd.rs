@@ -61,7 +61,7 @@ impl Networkd {
         }
         for (port, onto) in units::places(link) {
             let there = find(&port).zip(find(&onto));
-            if !there.is_some_and(|(port, onto)| port.controller == Some(onto.index)) {
+            if there.is_none_or(|(port, onto)| port.controller != Some(onto.index)) {
                 return Ok(Some(format!("{port} on {onto}")));
             }
         }
