@@ -21,7 +21,7 @@ pub fn open(config: &Config, seed: &Seed, store: &Store) -> Result<Backends> {
         "native" => Some(storage::native(config, store)?),
         _ => None,
     };
-    let (simulated, _) =
+    let (mut simulated, _) =
         xapi_backend::sim::open_with(&config.state_dir.join("sim"), machine::simulated(seed), disks)
             .context("the simulated machine could not be opened")?;
     if config.backend != "xl" {

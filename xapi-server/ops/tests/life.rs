@@ -299,3 +299,19 @@ async fn a_suspend_or_resume_that_was_cut_short_is_sorted_out_at_the_next_start(
         host.ok("VM.hard_shutdown", [str(&this)]).await;
     }
 }
+
+#[tokio::test]
+async fn a_start_that_was_cut_short_leaves_no_disk_in_use() {
+    use xapi_schema::{Ref, classes::vbd};
+    let host = Host::new().await;
+    let (vm, disk) = (host.vm("cut").await, host.vdi("disk").await);
+    let device = host.vbd(&vm, &disk).await;
+    // As a start does before there is a domain.
+    let row = Ref::new(device.as_str());
+    host.xapi.store.commit(move |tx| tx.set(&row, vbd::currently_attached, true)).await.unwrap();
+    xapi_ops::startup::run(&host.xapi, false).await;
+    assert_eq!(host.get("VBD", "currently_attached", &device).await, no());
+    assert_eq!(host.state(&vm).await, "Halted");
+    host.ok("VBD.destroy", [str(&device)]).await;
+    host.ok("VDI.destroy", [str(&disk)]).await;
+}

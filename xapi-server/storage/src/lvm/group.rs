@@ -653,7 +653,17 @@ impl Group for VolumeGroup {
                 there.insert(uuid.to_owned(), entry);
             }
         }
-        self.tell(&mut state, |table| table.agree(&there))
+        self.tell(&mut state, |table| table.agree(&there))?;
+        // Inner nodes that a cut left writable; what is open for a merge waits for its end.
+        let nodes: BTreeSet<String> =
+            self.table(&mut state)?.entries().filter(|e| !e.managed).map(|e| e.uuid.clone()).collect();
+        let volumes = self.volumes(&mut state)?.values().filter(|v| v.writable);
+        let open: Vec<String> = volumes
+            .filter(|v| Naming::Volumes.parse(&v.name).is_some_and(|(uuid, _)| nodes.contains(uuid)))
+            .map(|v| v.name.clone())
+            .collect();
+        state.thawed.extend(open);
+        Ok(())
     }
 }
 

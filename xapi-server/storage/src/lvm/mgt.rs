@@ -145,20 +145,25 @@ fn names(entry: &Entry) -> Vec<u8> {
     sector(&format!("<vdi><name_label>{name}</name_label><name_description>{description}</name_description>"))
 }
 
+fn short(tag: &str, value: &str, most: usize) -> String {
+    format!("<{tag}>{}</{tag}>", cut(&escape(value), most))
+}
+
 fn rest(entry: &Entry, deleted: bool) -> Vec<u8> {
+    // What is longer than it can be is nonsense, and must not push the end out of the sector.
     let known = [
-        ("uuid", entry.uuid.as_str()),
-        ("is_a_snapshot", flag(entry.is_a_snapshot)),
-        ("snapshot_of", &entry.snapshot_of),
-        ("snapshot_time", &entry.snapshot_time),
-        ("type", &entry.kind),
-        ("vdi_type", &entry.vdi_type),
-        ("read_only", flag(entry.read_only)),
-        ("managed", flag(entry.managed)),
-        ("metadata_of_pool", &entry.metadata_of_pool),
-        ("deleted", flag(deleted)),
+        ("uuid", entry.uuid.as_str(), 36),
+        ("is_a_snapshot", flag(entry.is_a_snapshot), 1),
+        ("snapshot_of", &entry.snapshot_of, 40),
+        ("snapshot_time", &entry.snapshot_time, 24),
+        ("type", &entry.kind, 24),
+        ("vdi_type", &entry.vdi_type, 8),
+        ("read_only", flag(entry.read_only), 1),
+        ("managed", flag(entry.managed), 1),
+        ("metadata_of_pool", &entry.metadata_of_pool, 64),
+        ("deleted", flag(deleted), 1),
     ];
-    let mut out: String = known.iter().map(|(tag, value)| tagged(tag, value)).collect();
+    let mut out: String = known.iter().map(|(tag, value, most)| short(tag, value, *most)).collect();
     for (tag, value) in &entry.more {
         let more = tagged(tag, value);
         if out.len() + more.len() + "</vdi>".len() <= SECTOR {
@@ -247,7 +252,7 @@ impl Table {
     /// All bytes in use.
     pub fn whole(&self) -> Vec<u8> {
         let mut out = header((HEAD + self.slots.len() * ENTRY) * SECTOR);
-        let head = tagged("uuid", &self.sr.uuid) + &tagged("allocation", &self.sr.allocation);
+        let head = short("uuid", &self.sr.uuid, 64) + &short("allocation", &self.sr.allocation, 32);
         out.extend(sector(&format!("<?xml version=\"1.0\" ?>{head}")));
         for (tag, value) in [("name_label", &self.sr.name), ("name_description", &self.sr.description)] {
             let room = SECTOR - 2 * tag.len() - 5;

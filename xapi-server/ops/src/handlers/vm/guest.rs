@@ -7,8 +7,8 @@ use xapi_backend::hypervisor::{Activity, AgentData, Devices, Domain, DomainEvent
 use xapi_schema::{
     ClassId, DateTime, Map, Record, Ref, Result, Value,
     classes::{
-        Host, OnCrashBehaviour, OnNormalExit, TristateType, Vm, VmPowerState as State, pool, vbd, vif, vm,
-        vm_guest_metrics, vm_metrics,
+        Host, OnCrashBehaviour, OnNormalExit, TristateType, Vbd, Vm, VmPowerState as State, pool, vbd, vif,
+        vm, vm_guest_metrics, vm_metrics,
     },
 };
 use xapi_store::{Read, Tx};
@@ -323,7 +323,13 @@ pub async fn reconcile(cx: &Cx) -> CutShort {
         let uuid = record.get(vm::uuid);
         let domain = domains.iter().find(|d| d.uuid == uuid).cloned();
         let here = record.get(vm::resident_on) == *cx.host();
-        if record.get(vm::is_control_domain) || (!here && domain.is_none()) {
+        if record.get(vm::is_control_domain) {
+            continue;
+        }
+        if !here && domain.is_none() {
+            if let Err(failure) = undo_start(cx, &this).await {
+                tracing::error!(%failure, vm = %this, "what a start had marked could not be let go of");
+            }
             continue;
         }
         if here && domain.is_none() && unbuilt.contains(&uuid) {
@@ -432,6 +438,29 @@ pub async fn restart(cx: &Cx, cut: CutShort) {
     }
 }
 
+/// Devices of a VM without a domain that a start or resume marked as attached before it was cut short: they would keep
+/// their disks in use for ever.
+async fn undo_start(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
+    let marked = {
+        let snapshot = cx.snapshot();
+        let record = snapshot.record(this)?;
+        let attached = |device: &Ref<Vbd>| snapshot.get(device, vbd::currently_attached).unwrap_or(false);
+        let still = matches!(record.get(vm::power_state), State::Halted | State::Suspended);
+        let ours = record.get(vm::resident_on).not_null().is_none() && !record.get(vm::is_a_template);
+        still && ours && record.get(vm::VBDs).iter().any(attached)
+    };
+    if !marked {
+        return Ok(());
+    }
+    let target = this.clone();
+    cx.commit(move |tx| match tx.get(&target, vm::power_state)? {
+        State::Halted => reset::halted(tx, &target, false),
+        State::Suspended => reset::suspended(tx, &target),
+        _ => Ok(()),
+    })
+    .await
+}
+
 /// What a VM's record becomes for the domain it has, or has not.
 async fn agree(cx: &Cx, this: &Ref<Vm>, domain: Option<Domain>, unbuilt: &[String]) -> Result<()> {
     let record = cx.snapshot().record(this)?.clone();
@@ -443,7 +472,8 @@ async fn agree(cx: &Cx, this: &Ref<Vm>, domain: Option<Domain>, unbuilt: &[Strin
     }
     if domain.as_ref().is_some_and(|domain| is_half_made(&record, domain, &home)) {
         tracing::warn!(vm = %this, "a domain whose start was cut short is ended");
-        return cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await;
+        cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await?;
+        return undo_start(cx, this).await;
     }
     if domain.is_none() && unbuilt.contains(&record.get(vm::uuid)) {
         return Ok(());
