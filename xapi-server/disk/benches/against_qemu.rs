@@ -173,7 +173,7 @@ impl Served {
     fn start(p: &Place, program: &str, args: &[&str]) -> Served {
         let socket = p.dir.join("s");
         let _ = std::fs::remove_file(&socket);
-        let child = Command::new(program)
+        let mut child = Command::new(program)
             .args(args)
             .current_dir(&p.dir)
             .stdout(Stdio::null())
@@ -182,6 +182,8 @@ impl Served {
             .spawn()
             .unwrap_or_else(|e| panic!("{program}: {e}"));
         while std::os::unix::net::UnixStream::connect(&socket).is_err() {
+            let ended = child.try_wait().expect("wait");
+            assert!(ended.is_none(), "{program} {args:?}: {ended:?}");
             std::thread::sleep(Duration::from_millis(5));
         }
         Served(child)
@@ -197,6 +199,12 @@ impl Drop for Served {
 }
 
 fn serving(p: &Place) {
+    for format in ["vhd", "qcow2"] {
+        let image = format!("in.{format}");
+        if !p.dir.join(&image).exists() {
+            p.run(OURS, &["convert", "-O", format, "in.raw", &image], Some(&image));
+        }
+    }
     head("Serving over NBD, the client `qemu-img bench` for both");
     let url = format!("nbd+unix:///?socket={}", p.dir.join("s").display());
     // Count, depth, size, step, and what is added for writes.

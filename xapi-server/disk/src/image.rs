@@ -150,7 +150,7 @@ impl Image {
         match self {
             Image::Disk(d) => d.close(),
             Image::Chain(_) | Image::Foreign(_) => Ok(()),
-            Image::Qcow2(mut q) => q.flush(),
+            Image::Qcow2(q) => q.close(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! directory, only raw or qcow2, never another file because the image says so.
 
 pub mod audit;
+pub mod repair;
 
 use crate::chain::Format;
 use crate::error::{Error, Result};
@@ -12,17 +13,19 @@ use crate::volumes::plain_name;
 use imago::file::File;
 use imago::qcow2::Qcow2;
 use imago::raw::Raw;
-use imago::{DenyImplicitOpenGate, FormatAccess, FormatDriverBuilder, Mapping};
+use imago::{DenyImplicitOpenGate, FormatAccess, FormatDriverBuilder, Mapping, Storage};
 use std::path::Path;
+use std::sync::Arc;
 
-/// A qcow2 image and its backing files, open for reading, or the first for writing as well.
-pub struct Qcow2Disk {
-    access: FormatAccess<File>,
+/// A qcow2 image and its backing files, open for reading, or the first for writing as well. `S` is what holds the
+/// bytes: files, and in tests a memory whose power can fail.
+pub struct Qcow2Disk<S: Storage + 'static = File> {
+    access: FormatAccess<S>,
     writable: bool,
     /// Tables go to the file with every write.
     through: bool,
-    /// Keeps other writers of this host away while it lives.
-    _claimed: Option<OsFile>,
+    /// The image written: claimed, so that other writers of this host keep away, and marked as not closed.
+    file: Option<Arc<dyn BlockFile>>,
     /// The names, leaf first.
     names: Vec<String>,
 }
@@ -35,19 +38,33 @@ impl Qcow2Disk {
     /// it is open for writing elsewhere on this host; for writing also as [`audit::check_writable`]; else what the
     /// file says.
     pub fn open(dir: &Path, name: &str, writable: bool) -> Result<Qcow2Disk> {
-        let claimed = if writable {
-            let file = OsFile::open(&dir.join(plain_name(name)?), Access::Read, false)?;
-            if !file.claim()? {
-                return Err(Error::Refused(format!("{name:?} is open for writing elsewhere")));
-            }
-            audit::check_writable(&file, name)?;
+        let file = if writable {
+            let file = OsFile::open(&dir.join(plain_name(name)?), Access::Write, false)?;
+            prepare(&file, name)?;
             Some(file)
         } else {
             None
         };
         let mut names = Vec::new();
         let access = open_layer(dir, name, writable, &mut names)?;
-        Ok(Qcow2Disk { access, writable, through: false, _claimed: claimed, names })
+        if let Some(file) = &file {
+            repair::mark(file, true)?;
+        }
+        let file = file.map(|file| Arc::new(file) as Arc<dyn BlockFile>);
+        Ok(Qcow2Disk { access, writable, through: false, file, names })
+    }
+}
+
+impl<S: Storage + 'static> Qcow2Disk<S> {
+    /// Opens an image without a backing file for writing; `storage` and `file` are the same bytes.
+    ///
+    /// # Errors
+    /// As [`open`](Qcow2Disk::open).
+    pub fn over(storage: S, file: Arc<dyn BlockFile>) -> Result<Qcow2Disk<S>> {
+        prepare(&*file, "image")?;
+        let access = FormatAccess::new(Qcow2::<S>::open_image(storage, true)?);
+        repair::mark(&*file, true)?;
+        Ok(Qcow2Disk { access, writable: true, through: false, file: Some(file), names: Vec::new() })
     }
 
     /// Names of the image and its backing files, leaf first.
@@ -94,6 +111,18 @@ impl Qcow2Disk {
         self.written()
     }
 
+    /// Flushes and marks the image as closed.
+    ///
+    /// # Errors
+    /// The device's error: then whoever opens it next puts it right.
+    pub fn close(mut self) -> Result<()> {
+        self.flush()?;
+        match self.file.take() {
+            Some(file) => repair::mark(&*file, false),
+            None => Ok(()),
+        }
+    }
+
     /// Returns when every write before is durable.
     ///
     /// # Errors
@@ -105,6 +134,30 @@ impl Qcow2Disk {
         }
         Ok(())
     }
+}
+
+/// Claims an image for one writer, and puts it right when the last one did not close it.
+fn prepare(file: &dyn BlockFile, name: &str) -> Result<()> {
+    if !file.claim()? {
+        return Err(Error::Refused(format!("{name:?} is open for writing elsewhere")));
+    }
+    if repair::is_unclean(file)? {
+        repair::repair(file, name)?;
+        repair::mark(file, false)?;
+    }
+    audit::check_writable(file, name)
+}
+
+/// Puts an image right that nobody has open and whose writer did not close it, so that it can be read.
+///
+/// # Errors
+/// [`Error::Refused`] when it is open for writing elsewhere on this host; as [`repair::repair`].
+pub fn settle(dir: &Path, name: &str) -> Result<()> {
+    let path = dir.join(plain_name(name)?);
+    if repair::is_unclean(&OsFile::open(&path, Access::Read, false)?)? {
+        prepare(&OsFile::open(&path, Access::Write, false)?, name)?;
+    }
+    Ok(())
 }
 
 fn open_layer(dir: &Path, name: &str, writable: bool, names: &mut Vec<String>) -> Result<FormatAccess<File>> {
@@ -142,7 +195,7 @@ fn open_layer(dir: &Path, name: &str, writable: bool, names: &mut Vec<String>) -
     Ok(FormatAccess::new(image))
 }
 
-impl Source for Qcow2Disk {
+impl<S: Storage + 'static> Source for Qcow2Disk<S> {
     fn size(&self) -> u64 {
         self.access.size() & !511
     }

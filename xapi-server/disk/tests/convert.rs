@@ -158,8 +158,7 @@ fn qcow2_can_be_written_in_place() {
     let mut disk = Qcow2Disk::open(dir.path(), "a.qcow2", true).expect("open");
     let data = pattern(77, 500);
     disk.write_at(512 * 5001, &data).expect("write");
-    disk.flush().expect("flush");
-    drop(disk);
+    disk.close().expect("close");
     want[512 * 5001..][..data.len()].copy_from_slice(&data);
     qemu_img(&["check", "-f", "qcow2", "a.qcow2"], dir.path());
     let mut disk = Qcow2Disk::open(dir.path(), "a.qcow2", false).expect("open");

@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 use xennix_disk::file::{Access, OsFile};
-use xennix_disk::qcow2::Qcow2Disk;
 use xennix_disk::qcow2::audit::{audit, check_writable};
+use xennix_disk::qcow2::{Qcow2Disk, settle};
 use xennix_disk::source::Source;
 use xennix_disk::vhd::audit::Severity;
 
@@ -66,8 +66,16 @@ fn images_of_the_emulators_tools_are_sound_before_and_after_they_are_written() {
         for n in 0..40u64 {
             disk.write_at(n * 599_040 / 512 * 512, &vec![n as u8 + 1; 66_048]).expect("write");
         }
+        // Not closed: its counts may lag behind, it says so, and whoever opens it next puts it right.
         disk.flush().expect("flush");
         drop(disk);
+        let found = audit(&open(d, &name), &name).expect("audit");
+        assert_eq!(
+            found.iter().any(|f| f.code == "unclean"),
+            !options.contains("0.10"),
+            "{options}: {found:?}"
+        );
+        settle(d, &name).expect("settle");
         sound("written");
         qemu_img(d, &["check", "-q", "-f", "qcow2", &name]);
         let disk = Qcow2Disk::open(d, &name, false).expect("open");
@@ -114,7 +122,9 @@ fn damage_is_found_and_not_written_to() {
         let found = audit(&open(d, "a.qcow2"), "a");
         assert!(found.is_err() || found.is_ok_and(|f| !f.is_empty()), "{what} is found");
         assert_eq!(check_writable(&open(d, "a.qcow2"), "a").is_err(), refused, "{what}");
-        assert_eq!(Qcow2Disk::open(d, "a.qcow2", true).is_err(), refused, "{what}");
+        // Lagging counts are put right when it is opened.
+        let mended = what == "lagging counts";
+        assert_eq!(Qcow2Disk::open(d, "a.qcow2", true).is_err(), refused && !mended, "{what}");
         let status = Command::new(env!("CARGO_BIN_EXE_xennix-disk"))
             .args(["check", "a.qcow2"])
             .current_dir(d)

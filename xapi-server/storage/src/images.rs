@@ -257,6 +257,9 @@ impl Images {
     /// As of the engine.
     pub fn open(&self, found: &Found, access: Access) -> xennix_disk::Result<Image> {
         if found.format == Format::Qcow2 {
+            if access == Access::Read {
+                xennix_disk::qcow2::settle(&self.dir, &found.name)?;
+            }
             return Image::open(&self.path(&found.name), Some(Format::Qcow2), access, false);
         }
         Image::within(&*self.volumes, &found.name, found.format, access)

@@ -1,17 +1,18 @@
 //! Looks at the tables of a qcow2 image: before it is written, because a writer that trusts wrong reference counts
 //! gives away clusters that are in use, and for people, who want to know everything. Never changes a byte.
 
+use super::repair::is_unclean;
 use crate::error::{Error, Result};
 use crate::file::BlockFile;
 use crate::vhd::audit::{Finding, Severity};
 use std::collections::HashMap;
 
 /// Offset part of table entries.
-const L1_OFFSET: u64 = 0x00ff_ffff_ffff_fe00;
+pub(super) const L1_OFFSET: u64 = 0x00ff_ffff_ffff_fe00;
 /// Offset part of entries of the reference count table.
-const REFCOUNT_OFFSET: u64 = !0x1ff;
+pub(super) const REFCOUNT_OFFSET: u64 = !0x1ff;
 /// The cluster is stored compressed.
-const COMPRESSED: u64 = 1 << 62;
+pub(super) const COMPRESSED: u64 = 1 << 62;
 /// Incompatible features whose images are not written: an unclean end with counts that lag behind, known damage, and
 /// data in another file.
 const REFUSED: [(u64, &str); 3] = [
@@ -24,11 +25,11 @@ const MAX_TABLE: u64 = 32 << 20;
 /// Findings after which more say nothing new.
 const ENOUGH: usize = 50;
 
-fn be32(b: &[u8], at: usize) -> u32 {
+pub(super) fn be32(b: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]])
 }
 
-fn be64(b: &[u8], at: usize) -> u64 {
+pub(super) fn be64(b: &[u8], at: usize) -> u64 {
     u64::from(be32(b, at)) << 32 | u64::from(be32(b, at + 4))
 }
 
@@ -37,18 +38,18 @@ fn words(b: &[u8]) -> Vec<u64> {
 }
 
 /// The tables of an image.
-struct Tables<'a> {
-    file: &'a dyn BlockFile,
+pub(super) struct Tables<'a> {
+    pub(super) file: &'a dyn BlockFile,
     name: &'a str,
-    size: u64,
-    bits: u32,
-    order: u32,
-    extended: bool,
-    snapshots: u32,
-    refcounts_at: u64,
-    refcounts: Vec<u64>,
-    l1_at: u64,
-    l1: Vec<u64>,
+    pub(super) size: u64,
+    pub(super) bits: u32,
+    pub(super) order: u32,
+    pub(super) extended: bool,
+    pub(super) snapshots: u32,
+    pub(super) refcounts_at: u64,
+    pub(super) refcounts: Vec<u64>,
+    pub(super) l1_at: u64,
+    pub(super) l1: Vec<u64>,
     /// Blocks of reference counts by their place; nothing where they can't be read.
     blocks: HashMap<u64, Option<Vec<u8>>>,
     findings: Vec<Finding>,
@@ -58,7 +59,8 @@ struct Tables<'a> {
 }
 
 impl Tables<'_> {
-    fn read<'a>(file: &'a dyn BlockFile, name: &'a str) -> Result<Tables<'a>> {
+    /// Reads header and first tables; `unclean`: also of an image that was not closed.
+    pub(super) fn read<'a>(file: &'a dyn BlockFile, name: &'a str, unclean: bool) -> Result<Tables<'a>> {
         let bad = |what: &str| Error::format("qcow2", what.to_owned());
         let size = file.size()?;
         let mut h = vec![0; 104];
@@ -78,7 +80,7 @@ impl Tables<'_> {
         if !(9..=21).contains(&bits) || order > 6 {
             return Err(bad("sizes of clusters or reference counts out of range"));
         }
-        let features = be64(&h, 72);
+        let features = be64(&h, 72) & !u64::from(unclean);
         if let Some((_, why)) = REFUSED.iter().find(|(bit, _)| features & bit != 0) {
             return Err(Error::Unsupported((*why).into()));
         }
@@ -258,7 +260,7 @@ impl Tables<'_> {
 /// [`Error::Format`] with the first thing that is wrong; [`Error::Unsupported`] for unclean and corrupt images; the
 /// device's error.
 pub fn check_writable(file: &dyn BlockFile, name: &str) -> Result<()> {
-    let mut tables = Tables::read(file, name)?;
+    let mut tables = Tables::read(file, name, false)?;
     tables.tables();
     match tables.findings.first() {
         None => Ok(()),
@@ -271,11 +273,22 @@ pub fn check_writable(file: &dyn BlockFile, name: &str) -> Result<()> {
 /// # Errors
 /// [`Error::Format`] and [`Error::Unsupported`] for images whose tables can't be read; the device's error.
 pub fn audit(file: &dyn BlockFile, name: &str) -> Result<Vec<Finding>> {
-    let mut tables = Tables::read(file, name)?;
+    let unclean = is_unclean(file)?;
+    let mut tables = Tables::read(file, name, unclean)?;
     let clusters = tables.size.div_ceil(1 << tables.bits);
     tables.used = Some(vec![0; clusters.div_ceil(64) as usize]);
     tables.tables();
     tables.data()?;
     tables.leaks();
+    if unclean {
+        // Counts that lag behind are what the mark says, and what the next writer puts right.
+        tables
+            .findings
+            .retain(|f| !matches!(f.code, "not-counted" | "misplaced" | "refcount-gap" | "leaked"));
+        let detail =
+            "it is being written, or its writer did not close it; counts are put right when it is opened"
+                .into();
+        tables.add(Severity::Warning, "unclean", detail);
+    }
     Ok(tables.findings)
 }

@@ -1,0 +1,252 @@
+//! Power failures under a qcow2 that is written: whatever of the unflushed writes the device kept, what was flushed is
+//! there, and the tables are such that a writer may go on. `XENNIX_QCOW2_CUTS` makes the cuts many.
+
+mod common;
+
+use common::Rng;
+use imago::Storage;
+use imago::io_buffers::{IoVector, IoVectorMut};
+use imago::storage::PreallocateMode;
+use imago::storage::drivers::CommonStorageHelper;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use xennix_disk::convert::export_qcow2;
+use xennix_disk::file::{Access, BlockFile};
+use xennix_disk::mem::{Cut, MemVolumes};
+use xennix_disk::qcow2::Qcow2Disk;
+use xennix_disk::qcow2::audit::audit;
+use xennix_disk::source::{Raw, Source};
+use xennix_disk::vhd::audit::Severity;
+use xennix_disk::volumes::Volumes;
+
+const NAME: &str = "d.qcow2";
+/// Sectors of the disk: 8 MiB.
+const SECTORS: u64 = 16384;
+
+/// An image in a memory that records writes and flushes.
+struct Recorded {
+    file: Arc<dyn BlockFile>,
+    helper: CommonStorageHelper,
+}
+
+impl fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("recorded")
+    }
+}
+
+impl fmt::Display for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("recorded")
+    }
+}
+
+// The trait declares its functions so; nothing here needs it.
+#[allow(unsafe_code)]
+impl Storage for Recorded {
+    fn size(&self) -> io::Result<u64> {
+        self.file.size()
+    }
+
+    unsafe fn pure_readv(&self, mut bufv: IoVectorMut<'_>, offset: u64) -> io::Result<()> {
+        let mut bytes = vec![0; bufv.len() as usize];
+        let there = self.file.size()?.saturating_sub(offset).min(bufv.len()) as usize;
+        self.file.read_at(offset, &mut bytes[..there])?;
+        bufv.copy_from_slice(&bytes);
+        Ok(())
+    }
+
+    unsafe fn pure_writev(&self, bufv: IoVector<'_>, offset: u64) -> io::Result<()> {
+        let mut bytes = vec![0; bufv.len() as usize];
+        bufv.copy_into_slice(&mut bytes);
+        self.file.write_at(offset, &bytes)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.flush()
+    }
+
+    unsafe fn invalidate_cache(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn get_storage_helper(&self) -> &CommonStorageHelper {
+        &self.helper
+    }
+
+    fn resize(&self, new_size: u64, _: PreallocateMode) -> io::Result<()> {
+        self.file.set_size(new_size)
+    }
+}
+
+fn open(v: &MemVolumes) -> Qcow2Disk<Recorded> {
+    let file: Arc<dyn BlockFile> = v.open(NAME, Access::Write).expect("open");
+    let storage = Recorded { file: Arc::clone(&file), helper: CommonStorageHelper::default() };
+    Qcow2Disk::over(storage, file).expect("qcow2")
+}
+
+/// Nothing is wrong with the tables.
+fn sound(v: &MemVolumes, what: &str) {
+    let file = v.open(NAME, Access::Read).expect("open");
+    let found = audit(&*file, NAME).expect("audit");
+    let bad: Vec<_> = found.iter().filter(|f| f.severity != Severity::Note).collect();
+    assert!(bad.is_empty(), "{what}: {bad:?}");
+}
+
+/// One sector of a tag; 0 is zeros.
+fn sector(tag: u32, at: u64) -> [u8; 512] {
+    let mut out = [0; 512];
+    if tag != 0 {
+        out.chunks_exact_mut(8).for_each(|c| c.copy_from_slice(&(u64::from(tag) << 32 | at).to_le_bytes()));
+    }
+    out
+}
+
+/// The disk at a moment.
+#[derive(Clone)]
+struct Moment {
+    ops: usize,
+    flushed: Arc<Vec<u32>>,
+    /// Since the last flush: sector, count, tag.
+    pending: Vec<(u64, u64, u32)>,
+}
+
+/// Lets a guest write for `steps` steps; what may be read after a cut at each moment.
+fn live(v: &MemVolumes, rng: &mut Rng, steps: u32, through: bool) -> Vec<Moment> {
+    let mut disk = open(v);
+    if through {
+        disk.write_through();
+    }
+    let mut now = Moment { ops: 0, flushed: Arc::new(vec![0; SECTORS as usize]), pending: Vec::new() };
+    let mut moments = vec![now.clone()];
+    for tag in 1..=steps {
+        let (n, place) = (1 + rng.below(200), rng.below(SECTORS));
+        let n = n.min(SECTORS - place);
+        let zero = rng.below(5) == 0;
+        now.pending.push((place, n, if zero { 0 } else { tag }));
+        // From the first of its writes on a step may have happened.
+        moments.push(Moment { ops: v.ops(), ..now.clone() });
+        if zero {
+            disk.write_zeroes(place * 512, n * 512).expect("zeroes");
+        } else {
+            let data: Vec<u8> = (place..place + n).flat_map(|s| sector(tag, s)).collect();
+            disk.write_at(place * 512, &data).expect("write");
+        }
+        if rng.below(3) == 0 {
+            disk.flush().expect("flush");
+            let flushed = Arc::make_mut(&mut now.flushed);
+            for (at, n, tag) in now.pending.drain(..) {
+                flushed[at as usize..(at + n) as usize].fill(tag);
+            }
+        }
+        now.ops = v.ops();
+        moments.push(now.clone());
+    }
+    moments
+}
+
+/// What a cut left can be opened for writing, holds what was flushed, and is sound afterwards.
+fn judge(v: &MemVolumes, moment: &Moment, what: &str) {
+    let mut disk = open(v);
+    let mut bytes = vec![0; (SECTORS * 512) as usize];
+    disk.read_at(0, &mut bytes).expect("read");
+    for (at, found) in bytes.chunks_exact(512).enumerate() {
+        let at = at as u64;
+        let tag = u32::from_le_bytes(found[4..8].try_into().expect("4 bytes"));
+        let whole = found == sector(tag, at);
+        let allowed = moment.flushed[at as usize] == tag
+            || moment.pending.iter().any(|(s, n, t)| *t == tag && (*s..s + n).contains(&at));
+        assert!(whole && allowed, "{what}: sector {at} reads as {tag}, whole: {whole}");
+    }
+    // Writing on must not touch what is there.
+    bytes[..512].fill(0xee);
+    disk.write_at(0, &bytes[..512]).expect("write");
+    let tail = bytes.len() - 512;
+    bytes[tail..].fill(0xdd);
+    disk.write_at(tail as u64, &bytes[tail..]).expect("write");
+    disk.close().expect("close");
+    sound(v, what);
+    let disk = open(v);
+    let mut again = vec![0; bytes.len()];
+    disk.read_at(0, &mut again).expect("read");
+    assert!(again == bytes, "{what}: something else changed");
+}
+
+/// An empty image; with `qemu` of small clusters, so that tables and their blocks are many.
+fn image(small: bool) -> Option<Vec<u8>> {
+    if small {
+        let dir = tempfile::tempdir().expect("tempdir");
+        return qemu_img(dir.path()).then(|| std::fs::read(dir.path().join(NAME)).expect("read"));
+    }
+    let v = MemVolumes::files();
+    let empty = v.create("empty", SECTORS * 512).expect("create");
+    let mut out = Vec::new();
+    export_qcow2(&Raw::open(empty).expect("raw"), None, &mut out, &mut |_| Ok(())).expect("export");
+    Some(out)
+}
+
+/// False where the emulator's tool is not installed, which the gate does not allow.
+fn qemu_img(dir: &Path) -> bool {
+    let args = ["create", "-q", "-f", "qcow2", "-o", "cluster_size=512", NAME, "8M"];
+    match Command::new("qemu-img").args(args).current_dir(dir).output() {
+        Ok(out) => {
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            true
+        }
+        Err(_) if std::env::var_os("CI").is_none() => {
+            eprintln!("skipped: qemu-img is not installed");
+            false
+        }
+        Err(e) => panic!("qemu-img: {e}"),
+    }
+}
+
+fn survive(small: bool, through: bool, seed: u64) {
+    let cuts: u64 = std::env::var("XENNIX_QCOW2_CUTS").ok().and_then(|n| n.parse().ok()).unwrap_or(120);
+    let Some(bytes) = image(small) else { return };
+    let mut done = 0;
+    let mut round = seed;
+    while done < cuts {
+        round += 1;
+        let mut rng = Rng(round.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        rng.below(2);
+        let v = MemVolumes::files();
+        v.put(NAME, &bytes).expect("put");
+        v.sync().expect("sync");
+        v.checkpoint();
+        let moments = live(&v, &mut rng, 24, through);
+        // The guest's own view holds without any failure, too: the process died.
+        judge(&v.cut(v.ops(), Cut::KeepAll), moments.last().expect("a moment"), "killed");
+        for _ in 0..20 {
+            let at = rng.below(v.ops() as u64 + 1) as usize;
+            let how = match rng.below(4) {
+                0 => Cut::LoseAll,
+                1 => Cut::KeepAll,
+                _ => Cut::Random(rng.below(1 << 40)),
+            };
+            // The step that was going on: the last one begun at the cut.
+            let moment = moments.iter().rfind(|m| m.ops <= at).expect("a moment");
+            judge(&v.cut(at, how), moment, &format!("round {round}, cut {at}, {how:?}"));
+            done += 1;
+        }
+    }
+}
+
+#[test]
+fn what_was_flushed_survives_a_power_failure() {
+    survive(false, false, 1_000);
+    survive(false, true, 2_000);
+}
+
+#[test]
+fn small_clusters_survive_a_power_failure() {
+    survive(true, false, 3_000);
+    survive(true, true, 4_000);
+}
