@@ -31,7 +31,13 @@ pub fn open(config: &Config, seed: &Seed, store: &Store) -> Result<Backends> {
         }
         return Ok(simulated);
     }
-    let xl = xapi_xl::Xl::default();
+    let (xl, root) = (xapi_xl::Xl::default(), xapi_facts::Root::default());
+    let measured = xapi_xl::Metrics::new(
+        xl.clone(),
+        Client::of_host(),
+        root.clone(),
+        seed.identity.control_domain_uuid.clone(),
+    );
     let storage = simulated.storage;
     let options = xapi_xl::Options {
         xl: xl.clone(),
@@ -47,7 +53,8 @@ pub fn open(config: &Config, seed: &Seed, store: &Store) -> Result<Backends> {
         hypervisor: Arc::new(domains),
         storage,
         network: network(config)?,
-        host: Arc::new(xapi_xl::Host::new(xl)),
+        host: Arc::new(xapi_xl::Host::new(xl, root)),
+        metrics: Arc::new(measured),
     })
 }
 

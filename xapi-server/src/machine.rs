@@ -1,129 +1,135 @@
 //! What this machine says about itself, as far as first boot needs it. Read-only.
 
-use std::fs;
+use std::{path::Path, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, Result};
+use xapi_backend::program::Program;
+use xapi_facts::{
+    Root, Told, bios,
+    cpu::{self, Cpu},
+    featureset::{self, FeatureSets},
+    system,
+};
 use xapi_ops::first_boot::{Hardware, Nic, Pairs};
+
+/// How long a helper of the hypervisor may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Facts from `/proc` and `/sys`.
 pub fn hardware() -> Hardware {
-    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let line = |key: &str| {
-        let found = cpuinfo.lines().find(|line| line.split(':').next().is_some_and(|k| k.trim() == key));
-        found
-            .and_then(|line| line.split_once(':'))
-            .map(|(_, value)| value.trim().to_string())
-            .unwrap_or_default()
-    };
-    let cpus = cpuinfo.lines().filter(|line| line.starts_with("processor")).count().max(1);
-    let cpu_info = [
-        ("cpu_count", cpus.to_string()),
-        ("socket_count", "1".into()),
-        ("threads_per_core", "1".into()),
-        ("nr_nodes", "1".into()),
-        ("vendor", line("vendor_id")),
-        ("speed", line("cpu MHz")),
-        ("modelname", line("model name")),
-        ("family", line("cpu family")),
-        ("model", line("model")),
-        ("stepping", line("stepping")),
-        ("flags", line("flags")),
-        ("features_pv", String::new()),
-        ("features_hvm", String::new()),
-        ("features_hvm_host", String::new()),
-        ("features_pv_host", String::new()),
-    ];
-    let memory_total = memory();
+    let root = Root::default();
+    let memory_total = system::memory(&root);
+    let cpu = cpu::read(&root, None, &FeatureSets::default());
+    let guests = ["xen-3.0-x86_64", "hvm-3.0-x86_32", "hvm-3.0-x86_32p", "hvm-3.0-x86_64"];
     Hardware {
-        cpus: cpus as i64,
-        cpu_info: Pairs(cpu_info.into_iter().map(|(k, v)| (k.to_string(), v)).collect()),
         memory_total,
         memory_overhead: memory_total / 64,
         control_domain_memory: memory_total / 8,
-        control_domain_vcpus: cpus as i64,
-        capabilities: ["xen-3.0-x86_64", "hvm-3.0-x86_32", "hvm-3.0-x86_32p", "hvm-3.0-x86_64"]
-            .map(String::from)
-            .into(),
-        bios_strings: Pairs::default(),
-        chipset_info: Pairs::of(&[("iommu", "false")]),
-        boot_time: boot_time(),
+        capabilities: guests.map(String::from).into(),
+        ..of(&root, cpu, None)
+    }
+}
+
+/// What is read alike on every machine; memory and capabilities are left to the caller.
+fn of(root: &Root, cpu: Cpu, xen: Option<&Told>) -> Hardware {
+    let chipset = [("iommu".to_string(), system::iommu(root, xen).to_string())];
+    Hardware {
+        cpus: cpu.count,
+        control_domain_vcpus: cpu.seen,
+        cpu_info: Pairs(cpu.info),
+        memory_total: 0,
+        memory_overhead: 0,
+        control_domain_memory: 0,
+        capabilities: vec![],
+        bios_strings: Pairs(bios::read(root)),
+        chipset_info: Pairs(chipset.into()),
+        boot_time: system::boot_time(root),
+        guests_running: false,
+        secure_boot: system::secure_boot(root),
+        timezone: system::timezone(root),
         nics: nics(),
     }
 }
 
-fn memory() -> i64 {
-    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = meminfo.lines().find(|line| line.starts_with("MemTotal:"));
-    total.and_then(|line| line.split_whitespace().nth(1)).and_then(|kib| kib.parse::<i64>().ok()).unwrap_or(0)
-        * 1024
-}
-
-fn boot_time() -> f64 {
-    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let line = stat.lines().find_map(|line| line.strip_prefix("btime "));
-    line.and_then(|seconds| seconds.trim().parse().ok()).unwrap_or(0.0)
-}
-
-/// Cards with a device behind them, in order of name.
+/// Cards with a device behind them, in order of position.
 fn nics() -> Vec<Nic> {
-    let Ok(entries) = fs::read_dir("/sys/class/net") else { return Vec::new() };
-    let mut found: Vec<Nic> = entries
-        .flatten()
-        .filter(|entry| {
-            // Backends of guests have a device on the bus of Xen, which is no card.
-            let bus = fs::canonicalize(entry.path().join("device/subsystem")).unwrap_or_default();
-            entry.path().join("device").exists() && !bus.ends_with("xen-backend")
-        })
-        .map(|entry| {
-            let read = |name: &str| {
-                fs::read_to_string(entry.path().join(name)).unwrap_or_default().trim().to_string()
-            };
-            Nic {
-                device: entry.file_name().to_string_lossy().into_owned(),
-                mac: read("address"),
-                mtu: read("mtu").parse().unwrap_or(1500),
-                carrier: read("carrier") == "1",
-                speed: read("speed").parse().unwrap_or(0).max(0),
-            }
-        })
-        .collect();
-    found.sort_by(|a, b| a.device.cmp(&b.device));
-    found
+    let nic = |card: xapi_backend::network::Card| Nic {
+        device: card.device,
+        mac: card.mac,
+        mtu: card.mtu,
+        carrier: card.carrier,
+        speed: card.speed,
+        position: Some(card.position),
+    };
+    xapi_network::cards::read(Path::new("/sys")).into_iter().map(nic).collect()
+}
+
+/// What domains have: MiB of the control domain, MiB of all others, and whether there are others.
+fn domains(list: &str) -> (i64, i64, bool) {
+    let (own, guests) = xapi_xl::memory_of_domains(list);
+    (own, guests.iter().sum(), !guests.is_empty())
 }
 
 /// Facts of a Xen host: what the control domain sees is only its own part of the machine.
 ///
 /// # Errors
 /// When xl does not say.
-pub fn xen_host() -> anyhow::Result<(Hardware, xapi_xl::host::Info)> {
-    let output = std::process::Command::new("xl").arg("info").output().context("xl info")?;
-    anyhow::ensure!(output.status.success(), "xl info: {}", String::from_utf8_lossy(&output.stderr));
-    let info = xapi_xl::host::info(&String::from_utf8_lossy(&output.stdout));
-    let number = |key: &str| info.get(key).and_then(|value| value.parse::<i64>().ok());
-    let own = hardware();
-    let total = number("total_memory").context("xl info says no total_memory")? << 20;
-    let cpus = number("nr_cpus").unwrap_or(own.cpus);
-    let mut cpu_info = own.cpu_info.clone();
-    for (key, value) in &mut cpu_info.0 {
-        match key.as_str() {
-            "cpu_count" => *value = cpus.to_string(),
-            "threads_per_core" | "nr_nodes" => {
-                *value = info.get(key).cloned().unwrap_or_else(|| value.clone())
-            }
-            _ => {}
+pub async fn xen_host() -> Result<(Hardware, Told)> {
+    let info = Program::new("xl").arg("info").deadline(PATIENCE).succeed().await.context("xl info")?;
+    let list =
+        Program::new("xl").args(["list", "-v"]).deadline(PATIENCE).succeed().await.context("xl list")?;
+    let told = xapi_xl::host::info(&info);
+    let number = |key: &str| told.get(key).and_then(|value| value.parse::<i64>().ok());
+    let root = Root::default();
+    let (own, guests, guests_running) = domains(&list);
+    let total = number("total_memory").context("xl info says no total_memory")?;
+    // What neither is free nor belongs to a domain, the hypervisor has.
+    let overhead = (total - number("free_memory").unwrap_or(0) - own - guests).max(0);
+    let cpu = cpu::read(&root, Some(&told), &features(&told).await);
+    let hardware = Hardware {
+        memory_total: total << 20,
+        memory_overhead: overhead << 20,
+        control_domain_memory: own << 20,
+        capabilities: system::capabilities(&told),
+        guests_running,
+        ..of(&root, cpu, Some(&told))
+    };
+    Ok((hardware, told))
+}
+
+/// What guests can have of the processors. The program that says it lies beside the hypervisor's other helpers.
+async fn features(told: &Told) -> FeatureSets {
+    for place in helpers() {
+        let printed = Program::new(place.join("xen-cpuid")).deadline(PATIENCE).succeed().await;
+        let sets = printed.map(|text| featureset::printed(&text)).unwrap_or_default();
+        if sets != FeatureSets::default() {
+            return sets;
         }
     }
-    let capabilities = info.get("xen_caps").map(|caps| caps.split_whitespace().map(String::from).collect());
-    let hardware = Hardware {
-        cpus,
-        cpu_info,
-        memory_total: total,
-        memory_overhead: total / 64,
-        control_domain_memory: memory(),
-        capabilities: capabilities.unwrap_or_default(),
-        ..own
-    };
-    Ok((hardware, info))
+    featureset::told(told)
+}
+
+/// Directories in which distributions keep the hypervisor's helpers, the newest release first.
+fn helpers() -> Vec<std::path::PathBuf> {
+    let root = Root::default();
+    let releases = root.names("usr/lib").into_iter().rev().filter(|name| name.starts_with("xen-"));
+    let releases = releases.map(|name| root.path("usr/lib").join(name).join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let others = ["usr/libexec/xen/bin", "usr/lib/xen/bin"].map(|place| root.path(place));
+    let all = std::env::split_paths(&path).chain(releases).chain(others);
+    all.filter(|place| place.join("xen-cpuid").exists() || place.join("qemu-system-i386").exists()).collect()
+}
+
+/// Version of the program that emulates machines for guests, if there is one.
+pub async fn emulator() -> Option<String> {
+    for place in helpers() {
+        let program = Program::new(place.join("qemu-system-i386")).arg("--version").deadline(PATIENCE);
+        if let Ok(text) = program.succeed().await {
+            let version = text.split_once("version ").map_or("", |(_, rest)| rest);
+            return version.split_whitespace().next().map(String::from);
+        }
+    }
+    None
 }
 
 /// The host's name.
@@ -134,7 +140,7 @@ pub fn hostname() -> String {
 
 /// The kernel's version.
 pub fn kernel() -> String {
-    fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_string()
+    system::kernel(&Root::default())
 }
 
 /// The machine a simulator plays, as the seed describes it.
@@ -150,6 +156,7 @@ pub fn simulated(seed: &xapi_ops::first_boot::Seed) -> xapi_backend::sim::Machin
     };
     xapi_backend::sim::Machine {
         memory: hardware.memory_total - hardware.memory_overhead - hardware.control_domain_memory,
+        cpus: hardware.cpus,
         cpu_vendor: info("vendor"),
         cpu_features: info("features_hvm"),
         cards: seed.hardware.nics.iter().map(card).collect(),

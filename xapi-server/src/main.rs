@@ -71,7 +71,7 @@ fn log(config: &Config) -> Result<()> {
 /// Serves until told to end; true when a new daemon shall take its place.
 async fn run(config: Config) -> Result<bool> {
     let _lock = state::lock(&config.state_dir)?;
-    let seed = seed::load(&config)?;
+    let seed = seed::load(&config).await?;
     let (passwords, fresh) = PasswordFile::open(&config.state_dir, config.root_password_file.as_deref())?;
     let store = Store::open(&config.state_dir).context("the state could not be opened")?;
     let host = {

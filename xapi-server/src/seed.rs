@@ -32,7 +32,7 @@ struct Who {
 ///
 /// # Errors
 /// An unreadable or senseless seed file.
-pub fn load(config: &Config) -> Result<Seed> {
+pub async fn load(config: &Config) -> Result<Seed> {
     let kept = config.state_dir.join("first-boot.toml");
     let given = match &config.first_boot {
         Some(path) => Some(std::fs::read_to_string(path).with_context(|| path.display().to_string())?),
@@ -49,7 +49,7 @@ pub fn load(config: &Config) -> Result<Seed> {
             }
             seed
         }
-        None => from_machine(config, adopted.is_some())?,
+        None => from_machine(config, adopted.is_some()).await?,
     };
     if let Some(who) = adopted {
         let api_version = seed.identity.api_version;
@@ -73,18 +73,18 @@ fn adopted(path: &Path) -> Result<Option<Who>> {
     }
 }
 
-fn from_machine(config: &Config, adopted: bool) -> Result<Seed> {
+async fn from_machine(config: &Config, adopted: bool) -> Result<Seed> {
     let uuid = |name: &str| match adopted {
         // Told by the state; none is made up.
         true => Ok(String::new()),
         false => state::secret(&config.state_dir.join(name), || Ok(uuid::Uuid::new_v4().to_string())),
     };
     let hostname = machine::hostname();
-    let (hardware, xen) = if config.backend == "xl" {
-        let (hardware, info) = machine::xen_host()?;
-        (hardware, info.get("xen_version").cloned().unwrap_or_default())
+    let (hardware, xen, emulator) = if config.backend == "xl" {
+        let (hardware, told) = machine::xen_host().await?;
+        (hardware, told.get("xen_version").cloned().unwrap_or_default(), machine::emulator().await)
     } else {
-        (machine::hardware(), "simulated".into())
+        (machine::hardware(), "simulated".into(), None)
     };
     let software = [
         ("product_version", "8.3.0".to_string()),
@@ -114,7 +114,13 @@ fn from_machine(config: &Config, adopted: bool) -> Result<Seed> {
             api_version: (2, 21),
         },
         hardware,
-        software_version: Pairs(software.into_iter().map(|(k, v)| (k.to_string(), v)).collect()),
+        software_version: Pairs(
+            software
+                .into_iter()
+                .chain(emulator.map(|version| ("xennix_emulator", version)))
+                .map(|(k, v)| (k.to_string(), v))
+                .collect(),
+        ),
         templates: "xcp-ng-8.3".into(),
         sm: None,
         storage_repositories: true,

@@ -7,6 +7,7 @@
 
 pub mod host;
 pub mod hypervisor;
+pub mod metrics;
 pub mod network;
 pub mod program;
 pub mod sim;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use host::HostControl;
 pub use hypervisor::Hypervisor;
+pub use metrics::MetricsSource;
 pub use network::Network;
 pub use storage::Storage;
 
@@ -32,4 +34,6 @@ pub struct Backends {
     pub network: Arc<dyn Network>,
     /// The machine itself.
     pub host: Arc<dyn HostControl>,
+    /// What is measured.
+    pub metrics: Arc<dyn MetricsSource>,
 }

@@ -6,7 +6,7 @@
 //! told by whoever calls.
 
 mod addresses;
-mod cards;
+pub mod cards;
 mod dhcp;
 mod ethtool;
 mod filter;

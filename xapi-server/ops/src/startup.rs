@@ -18,6 +18,9 @@ use crate::{
 /// How often links and leased addresses are looked at.
 const LOOKS: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// How often free memory is looked at.
+const MEMORY: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// One SR of a fresh host.
 struct Fresh {
     name: &'static str,
@@ -114,6 +117,9 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     if let Err(failure) = cx.commit(recompute).await {
         tracing::error!(%failure, "what is allowed could not be worked out");
     }
+    if let Err(failure) = crate::devices::refresh(&cx).await {
+        tracing::warn!(%failure, "what is plugged into this host could not be found out");
+    }
     pif::plug_all(&cx).await;
     if let Err(failure) = pif::watch(&cx).await {
         tracing::warn!(%failure, "the network cards do not say how they are");
@@ -132,7 +138,15 @@ pub async fn watch(xapi: Arc<Xapi>) {
             }
         }
     };
-    tokio::join!(vm::guest::watch(xapi), network);
+    let memory = async {
+        loop {
+            if let Err(failure) = crate::metrics::watch_memory(&cx).await {
+                tracing::debug!(%failure, "the host does not say how much memory is free");
+            }
+            tokio::time::sleep(MEMORY).await;
+        }
+    };
+    tokio::join!(vm::guest::watch(xapi), network, memory);
 }
 
 /// Makes the SRs of a fresh host; one that has local storage is not fresh.

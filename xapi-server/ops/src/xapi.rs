@@ -95,6 +95,8 @@ pub struct Xapi {
     pub garbage: tokio::sync::Notify,
     /// Hypervisor, storage, network, host.
     pub backends: Backends,
+    /// The last that was measured.
+    pub sampler: crate::metrics::Sampler,
     /// Who may log in.
     pub passwords: Arc<dyn PasswordCheck>,
     /// This host.
@@ -124,6 +126,7 @@ impl Xapi {
             work_done: tokio::sync::Notify::new(),
             garbage: tokio::sync::Notify::new(),
             backends,
+            sampler: crate::metrics::Sampler::default(),
             passwords,
             host,
             registry,

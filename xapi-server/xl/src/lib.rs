@@ -16,6 +16,7 @@ pub mod host;
 mod image;
 mod levers;
 mod life;
+mod metrics;
 mod positions;
 mod records;
 mod shared;
@@ -27,7 +28,13 @@ pub mod xenstore;
 pub use domains::{Domains, Options};
 pub use firmware::{Memory, Privcmd};
 pub use host::Host;
+pub use metrics::Metrics;
 pub use tool::Xl;
+
+/// MiB of memory of the control domain, and of each other one, in what `xl list -v` prints.
+pub fn memory_of_domains(list: &str) -> (i64, Vec<i64>) {
+    (table::control_domain_memory(list), table::rows(list).iter().map(|row| row.memory).collect())
+}
 
 /// This machine is the control domain of a Xen host.
 pub fn is_control_domain() -> bool {

@@ -35,6 +35,11 @@ pub fn rows(text: &str) -> Vec<Row> {
     text.lines().filter_map(row).filter(|row| row.domid != 0).collect()
 }
 
+/// MiB of memory the control domain has.
+pub fn control_domain_memory(text: &str) -> i64 {
+    text.lines().filter_map(row).find(|row| row.domid == 0).map_or(0, |row| row.memory)
+}
+
 fn row(line: &str) -> Option<Row> {
     let words: Vec<&str> = line.split_whitespace().collect();
     // From the right: a name could look like a uuid too.

@@ -52,6 +52,11 @@ impl Domains {
         Ok(Domains { table, machine, faults, disks, events: broadcast::channel(256).0 })
     }
 
+    /// What runs or is paused, as it was built.
+    pub fn specs(&self) -> Vec<(DomainSpec, Activity)> {
+        self.table.get().guests.into_values().map(|guest| (guest.spec, guest.activity)).collect()
+    }
+
     /// Where events are put in.
     pub fn sender(&self) -> broadcast::Sender<DomainEvent> {
         self.events.clone()
@@ -160,7 +165,7 @@ fn gone(uuid: &str) -> Failure {
 }
 
 /// A disk's name as Linux guests see it.
-fn device(position: u32) -> String {
+pub fn device(position: u32) -> String {
     let letters = b'a'..=b'z';
     match letters.clone().nth(position as usize) {
         Some(letter) => format!("xvd{}", letter as char),

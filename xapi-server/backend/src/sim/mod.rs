@@ -8,6 +8,7 @@ mod domains;
 mod faults;
 mod host;
 mod links;
+mod metrics;
 mod state;
 mod volumes;
 
@@ -20,6 +21,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     Backends, Storage,
+    host::{CrashDump, Devices},
     hypervisor::{DomainEvent, Happened},
 };
 
@@ -32,6 +34,12 @@ pub struct Machine {
     pub cpu_vendor: String,
     /// Feature words reported for domains.
     pub cpu_features: String,
+    /// Processors.
+    pub cpus: i64,
+    /// What is plugged in; `None` leaves the rows of devices as they are.
+    pub devices: Option<Devices>,
+    /// What crashes left, likewise.
+    pub crash_dumps: Option<Vec<CrashDump>>,
     /// Network cards.
     pub cards: Vec<SimCard>,
     /// Milliseconds until a guest's agent reports addresses.
@@ -46,6 +54,9 @@ impl Default for Machine {
             memory: 64 << 30,
             cpu_vendor: "GenuineIntel".into(),
             cpu_features: String::new(),
+            cpus: 4,
+            devices: None,
+            crash_dumps: None,
             cards: vec![],
             agent_delay: 400,
             shutdown_delay: 50,
@@ -59,9 +70,20 @@ pub struct Levers {
     /// Calls that shall fail.
     pub faults: Arc<Faults>,
     events: broadcast::Sender<DomainEvent>,
+    host: Arc<host::Machine>,
 }
 
 impl Levers {
+    /// Plugs and unplugs until this is what is plugged in.
+    pub fn plug(&self, devices: Devices) {
+        self.host.plug(devices);
+    }
+
+    /// What the machine was told to do with its power, in order.
+    pub fn power_actions(&self) -> Vec<crate::host::PowerAction> {
+        self.host.power_actions()
+    }
+
     /// Lets a guest do something by itself.
     pub fn happen(&self, uuid: &str, what: Happened) {
         // Without a listener it happens unseen, as on a real host.
@@ -88,18 +110,20 @@ pub fn open_with(
 ) -> std::io::Result<(Backends, Levers)> {
     std::fs::create_dir_all(dir)?;
     let faults = Arc::new(Faults::default());
-    let domains = domains::Domains::open(dir, machine.clone(), faults.clone(), disks.clone())?;
+    let domains = Arc::new(domains::Domains::open(dir, machine.clone(), faults.clone(), disks.clone())?);
     let storage = match disks {
         Some(disks) => disks,
         None => Arc::new(volumes::Volumes::open(dir, faults.clone())?),
     };
-    let levers = Levers { faults: faults.clone(), events: domains.sender() };
+    let host = Arc::new(host::Machine::new(&machine, domains.clone(), faults.clone()));
+    let levers = Levers { faults: faults.clone(), events: domains.sender(), host: host.clone() };
     let backends = Backends {
         name: "sim",
-        hypervisor: Arc::new(domains),
+        hypervisor: domains.clone(),
         storage,
         network: Arc::new(links::Links::new(machine.cards.clone(), faults)),
-        host: Arc::new(host::Machine::new(machine.memory)),
+        host,
+        metrics: Arc::new(metrics::Metrics::new(domains, machine.cpus)),
     };
     Ok((backends, levers))
 }

@@ -2,11 +2,15 @@
 
 use xapi_schema::{
     ClassId, DateTime, Ref, Result, Value,
-    classes::{Host, HostMetrics, host, host_metrics},
+    classes::{Host, HostCpu, HostMetrics, host, host_cpu, host_metrics},
 };
 use xapi_store::{Read, Tx};
 
 use super::{Pairs, Seed, license_params};
+use crate::handlers::host::power::STAYS_DISABLED;
+
+/// Seconds by which the time of one start can seem to move when the clock is set.
+const SAME_BOOT: f64 = 120.0;
 
 /// Makes the host if it is new and refreshes what the machine says about itself.
 pub fn establish(tx: &mut Tx, seed: &Seed, now: DateTime) -> Result<Ref<Host>> {
@@ -46,6 +50,7 @@ fn create(tx: &mut Tx, seed: &Seed, now: DateTime) -> Result<Ref<Host>> {
         ("https_only", Value::Bool(true)),
         ("ssh_enabled", Value::Bool(true)),
         ("ssh_auto_mode", Value::Bool(true)),
+        ("enabled", Value::Bool(true)),
         ("metrics", Value::Str(metrics)),
     ]);
     tx.create_value(ClassId::Host, None, &members).map(Ref::new)
@@ -70,8 +75,18 @@ fn refresh(tx: &mut Tx, seed: &Seed, this: &Ref<Host>, now: DateTime) -> Result<
     tx.set(this, host::cpu_info, map(&seed.hardware.cpu_info))?;
     tx.set(this, host::chipset_info, map(&seed.hardware.chipset_info))?;
     tx.set(this, host::bios_strings, map(&seed.hardware.bios_strings))?;
-    tx.set(this, host::memory_overhead, seed.hardware.memory_overhead)?;
-    tx.set(this, host::enabled, true)?;
+    // With guests running, what they need besides their memory would count twice.
+    if !seed.hardware.guests_running || tx.get(this, host::memory_overhead)? == 0 {
+        tx.set(this, host::memory_overhead, seed.hardware.memory_overhead)?;
+    }
+    tx.set(this, host::secure_boot, seed.hardware.secure_boot)?;
+    if !seed.hardware.timezone.is_empty() {
+        tx.set(this, host::timezone, seed.hardware.timezone.clone())?;
+    }
+    let config = tx.get(this, host::other_config)?;
+    if !stays_disabled(&config, seed.hardware.boot_time) {
+        tx.set(this, host::enabled, true)?;
+    }
     // Times are printed as the original does, with a trailing dot.
     let stamps = [("boot_time", seed.hardware.boot_time as i64), ("agent_start_time", now.unix())];
     tx.update(this, host::other_config, |config| {
@@ -85,27 +100,45 @@ fn refresh(tx: &mut Tx, seed: &Seed, this: &Ref<Host>, now: DateTime) -> Result<
     tx.set(&metrics, host_metrics::last_updated, now)
 }
 
-/// Processors are made afresh at every start.
+/// A host somebody disabled is enabled by the next start of the machine, or by nobody.
+fn stays_disabled(config: &xapi_schema::Map<String, String>, boot_time: f64) -> bool {
+    if config.contains(STAYS_DISABLED) {
+        return true;
+    }
+    let known = config.get("boot_time").and_then(|text| text.parse::<f64>().ok());
+    known.is_some_and(|known| (known - boot_time).abs() < SAME_BOOT)
+}
+
+/// One row for each processor, the same at every start.
 fn processors(tx: &mut Tx, seed: &Seed, this: &Ref<Host>) -> Result<()> {
+    let mut known = std::collections::BTreeMap::new();
     for old in tx.get(this, host::host_CPUs)? {
-        tx.destroy(&old)?;
+        let number = tx.get(&old, host_cpu::number)?;
+        if (0..seed.hardware.cpus).contains(&number) && !known.contains_key(&number) {
+            known.insert(number, old);
+        } else {
+            tx.destroy(&old)?;
+        }
     }
     let info = &seed.hardware.cpu_info;
-    let text = |key| Value::str(info.get(key).unwrap_or_default());
+    let text = |key| info.get(key).unwrap_or_default().to_string();
     let number = |key| info.get(key).and_then(|v| v.parse::<f64>().ok()).unwrap_or(0.0) as i64;
     for n in 0..seed.hardware.cpus {
-        let members = Value::map([
-            ("host", Value::Str(this.text().clone())),
-            ("number", Value::Int(n)),
-            ("vendor", text("vendor")),
-            ("speed", Value::Int(number("speed"))),
-            ("modelname", text("modelname")),
-            ("family", Value::Int(number("family"))),
-            ("model", Value::Int(number("model"))),
-            ("stepping", text("stepping")),
-            ("flags", text("flags")),
-        ]);
-        tx.create_value(ClassId::HostCpu, None, &members)?;
+        let row = match known.remove(&n) {
+            Some(row) => row,
+            None => {
+                let members =
+                    Value::map([("host", Value::Str(this.text().clone())), ("number", Value::Int(n))]);
+                Ref::<HostCpu>::new(tx.create_value(ClassId::HostCpu, None, &members)?)
+            }
+        };
+        tx.set(&row, host_cpu::vendor, text("vendor"))?;
+        tx.set(&row, host_cpu::speed, number("speed"))?;
+        tx.set(&row, host_cpu::modelname, text("modelname"))?;
+        tx.set(&row, host_cpu::family, number("family"))?;
+        tx.set(&row, host_cpu::model, number("model"))?;
+        tx.set(&row, host_cpu::stepping, text("stepping"))?;
+        tx.set(&row, host_cpu::flags, text("flags"))?;
     }
     Ok(())
 }

@@ -27,8 +27,8 @@ pub fn establish(tx: &mut Tx, seed: &Seed, this: &Ref<Host>) -> Result<()> {
         create(tx, "Host internal management network", description, INTERNAL, 1500, &Pairs::of(&config))?;
     }
     if seed.scan_networks {
-        for (position, nic) in seed.hardware.nics.iter().enumerate() {
-            introduce(tx, seed, this, position, nic)?;
+        for (at, nic) in seed.hardware.nics.iter().enumerate() {
+            introduce(tx, seed, this, nic.position.unwrap_or(at), nic)?;
         }
     }
     Ok(())

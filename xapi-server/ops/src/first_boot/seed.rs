@@ -73,6 +73,15 @@ pub struct Hardware {
     /// Unix time the machine started.
     #[serde(default)]
     pub boot_time: f64,
+    /// Guests run already while this is looked at.
+    #[serde(default)]
+    pub guests_running: bool,
+    /// The firmware checked signatures when the machine started.
+    #[serde(default)]
+    pub secure_boot: bool,
+    /// Name of the time zone; empty when nobody says.
+    #[serde(default)]
+    pub timezone: String,
     /// Network cards in order of position.
     #[serde(default)]
     pub nics: Vec<Nic>,
@@ -94,6 +103,9 @@ pub struct Nic {
     /// Mbit/s, 0 when unknown.
     #[serde(default)]
     pub speed: i64,
+    /// Position among the cards; that in the list without.
+    #[serde(default)]
+    pub position: Option<usize>,
 }
 
 /// One storage manager row.

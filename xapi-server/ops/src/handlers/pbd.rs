@@ -141,7 +141,10 @@ fn refresh_disks(tx: &mut Tx, home: &Ref<Sr>) -> Result<()> {
     Ok(())
 }
 
-async fn unplug(cx: Cx, this: Ref<Pbd>) -> Result<()> {
+///
+/// # Errors
+/// Those of the rules and the backend.
+pub async fn unplug(cx: Cx, this: Ref<Pbd>) -> Result<()> {
     let snapshot = cx.snapshot();
     let home = snapshot.get(&this, pbd::SR)?;
     for disk in snapshot.get(&home, sr::VDIs)? {

@@ -18,7 +18,10 @@ pub fn register(on: &mut Registry) {
 }
 
 /// VMs that run on a host, its control domain aside.
-fn residents(read: &impl Read, this: &Ref<Host>) -> Result<Vec<Ref<Vm>>> {
+///
+/// # Errors
+/// HANDLE_INVALID.
+pub fn residents(read: &impl Read, this: &Ref<Host>) -> Result<Vec<Ref<Vm>>> {
     let all = read.get(this, host::resident_VMs)?;
     let moves = |guest: &Ref<Vm>| {
         read.record(guest).is_ok_and(|record| {
@@ -34,7 +37,8 @@ fn obstacles(read: &impl Read, this: &Ref<Host>) -> Result<Vec<(Ref<Vm>, Vec<Str
     for resident in residents(read, this)? {
         let elsewhere = guest::possible_hosts(read, &resident)?.into_iter().any(|home| home != *this);
         if !elsewhere {
-            found.push((resident, errors::NO_HOSTS_AVAILABLE.bare().to_list()));
+            let why = errors::NO_HOSTS_AVAILABLE.with([&resident]).to_list();
+            found.push((resident, why));
         }
     }
     Ok(found)
@@ -45,13 +49,13 @@ async fn get_vms_which_prevent_evacuation(cx: Cx, this: Ref<Host>) -> Result<Map
 }
 
 async fn assert_can_evacuate(cx: Cx, this: Ref<Host>) -> Result<()> {
-    match obstacles(&*cx.snapshot(), &this)?.into_iter().next() {
-        Some((resident, why)) => {
-            let text = why.join("|");
-            Err(errors::CANNOT_EVACUATE_HOST.with([format!("{resident}: {text}")]))
-        }
-        None => Ok(()),
+    let found = obstacles(&*cx.snapshot(), &this)?;
+    if found.is_empty() {
+        return Ok(());
     }
+    // One parameter, in which errors are apart by bars and their parts by commas.
+    let texts: Vec<String> = found.into_iter().map(|(_, why)| why.join(",")).collect();
+    Err(errors::CANNOT_EVACUATE_HOST.with([texts.join("|")]))
 }
 
 async fn evacuate(cx: Cx, this: Ref<Host>, _: Ref<Network>, _: i64) -> Result<()> {

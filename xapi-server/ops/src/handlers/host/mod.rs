@@ -4,7 +4,7 @@ mod agent;
 mod evacuate;
 pub mod management;
 mod plugin;
-mod power;
+pub mod power;
 mod setters;
 
 use xapi_schema::{
@@ -35,6 +35,7 @@ pub fn register(on: &mut Registry) {
     on.on(host::call::dmesg, |cx, this| dmesg(cx, this, false));
     on.on(host::call::dmesg_clear, |cx, this| dmesg(cx, this, true));
     on.on(host::call::get_log, get_log);
+    on.on(host::call::send_debug_keys, send_debug_keys);
     on.on(host::call::list_methods, list_methods);
     on.on(host::call::is_in_emergency_mode, is_in_emergency_mode);
     on.on(host::call::backup_rrds, backup_rrds);
@@ -48,7 +49,10 @@ pub fn is_live(read: &impl Read, this: &Ref<Host>) -> bool {
 }
 
 /// Calls about a host are answered by the host itself.
-fn assert_here(cx: &Cx, this: &Ref<Host>) -> Result<()> {
+///
+/// # Errors
+/// HOST_OFFLINE [host].
+pub fn assert_here(cx: &Cx, this: &Ref<Host>) -> Result<()> {
     if !is_live(&*cx.snapshot(), this) {
         return Err(errors::HOST_OFFLINE.with([this]));
     }
@@ -98,6 +102,19 @@ async fn dmesg(cx: Cx, this: Ref<Host>, clear: bool) -> Result<String> {
 async fn get_log(cx: Cx, this: Ref<Host>) -> Result<String> {
     assert_here(&cx, &this)?;
     cx.xapi.backends.host.log().await
+}
+
+/// Keys are single letters, digits or signs; what they do is the hypervisor's affair.
+async fn send_debug_keys(cx: Cx, this: Ref<Host>, keys: String) -> Result<()> {
+    assert_here(&cx, &this)?;
+    if keys.is_empty()
+        || keys.len() > 64
+        || !keys.bytes().all(|b| b.is_ascii_graphic())
+        || keys.starts_with('-')
+    {
+        return Err(errors::INVALID_VALUE.with(["keys", &keys]));
+    }
+    cx.xapi.backends.host.debug_keys(&keys).await
 }
 
 /// Replaced by `system.listMethods` long ago; the original answers this too.

@@ -1,15 +1,22 @@
 //! Taking a host in and out of service.
+//!
+//! A host that goes down takes its guests down in order first: they are asked, then ended; storage is let go of; only
+//! then the machine is told. What cannot be ended keeps the machine up.
 
-use xapi_backend::host::PowerAction;
+use xapi_backend::host::{Ends, PowerAction};
 use xapi_schema::{
-    Ref, Result,
+    Ref, Result, Value,
     classes::{Host, HostAllowedOperations as Op, VmPowerState as State, host, host_metrics, vm},
     errors,
 };
 use xapi_store::Read;
 
 use super::{assert_here, is_live};
-use crate::{Cx, Registry, guard, handlers::vm as guest, rules};
+use crate::{
+    Cx, Registry, guard,
+    handlers::{pbd, vm as guest},
+    rules, task,
+};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
@@ -22,10 +29,16 @@ pub fn register(on: &mut Registry) {
     on.on(host::call::destroy, destroy);
 }
 
-async fn disable(cx: Cx, this: Ref<Host>, _auto_enable: bool) -> Result<()> {
+/// Key of `host.other_config` of a host that stays disabled until somebody enables it.
+pub const STAYS_DISABLED: &str = "xennix_stays_disabled";
+
+async fn disable(cx: Cx, this: Ref<Host>, auto_enable: bool) -> Result<()> {
     assert_here(&cx, &this)?;
     cx.commit(move |tx| {
         tx.set(&this, host::enabled, false)?;
+        if !auto_enable {
+            tx.update(&this, host::other_config, |config| config.set(STAYS_DISABLED.into(), "true".into()))?;
+        }
         rules::refresh(tx, &this)
     })
     .await
@@ -35,20 +48,93 @@ async fn enable(cx: Cx, this: Ref<Host>) -> Result<()> {
     assert_here(&cx, &this)?;
     let target = this.clone();
     let work = cx.commit(move |tx| {
-        let record = tx.record(&target)?;
+        let record = tx.record(&target)?.clone();
         let reboot = xapi_schema::classes::UpdateGuidances::RebootHost;
         if record.get(host::pending_guidances).contains(&reboot) {
             return Err(errors::HOST_PENDING_MANDATORY_GUIDANCE_NOT_EMPTY.with([&target]));
+        }
+        if record.get(host::other_config).contains(STAYS_DISABLED) {
+            tx.update(&target, host::other_config, |config| {
+                config.remove(STAYS_DISABLED);
+            })?;
         }
         tx.set(&target, host::enabled, true)
     });
     guard::within(&cx, &this, Op::Enable, work).await
 }
 
+/// Answers once the rules let it begin; the rest is a task of its own, under which the host stays marked.
 async fn power(cx: Cx, this: Ref<Host>, op: Op) -> Result<()> {
     assert_here(&cx, &this)?;
+    if this != *cx.host() {
+        return Err(errors::HOST_OFFLINE.with([&this]));
+    }
+    let label = if op == Op::Reboot { "Host reboot" } else { "Host shutdown" };
+    let new = task::NewTask { label: label.into(), ..task::NewTask::default() };
+    let running = task::begin(&cx.xapi, new).await?;
+    let part = Cx { task: running.clone(), ..cx.clone() };
+    match guard::enter(&part, &this, op, rules::Asked::Guard, guard::Patience::Standard).await {
+        Ok(mark) => {
+            tokio::spawn(async move {
+                let outcome = go_down(&part, &this, op).await;
+                if let Ok(Ends::Machine) = outcome {
+                    // The mark stays: the host is on its way, and says so until it is gone.
+                    return;
+                }
+                if let Err(failure) = &outcome {
+                    tracing::error!(%failure, ?op, "the host did not go down");
+                }
+                mark.leave().await;
+                let outcome = outcome.map(|_| Value::EMPTY);
+                task::finish(&part.xapi, &running, &outcome).await;
+            });
+            Ok(())
+        }
+        Err(failure) => {
+            task::discard(&cx.xapi, &running).await;
+            Err(failure)
+        }
+    }
+}
+
+/// Ends what runs, lets go of storage, and tells the machine.
+async fn go_down(cx: &Cx, this: &Ref<Host>, op: Op) -> Result<Ends> {
+    let residents = super::evacuate::residents(&*cx.snapshot(), this)?;
+    let ends = residents.into_iter().map(|resident| guest::shutdown(cx.clone(), resident));
+    for ended in futures_util::future::join_all(ends).await {
+        ended?;
+    }
+    for link in cx.snapshot().get(this, host::PBDs)? {
+        if let Err(failure) = pbd::unplug(cx.clone(), link).await {
+            tracing::warn!(%failure, "storage was not let go of");
+        }
+    }
+    set_live(cx, this, false).await?;
     let action = if op == Op::Reboot { PowerAction::Reboot } else { PowerAction::Shutdown };
-    guard::within(&cx, &this, op, cx.xapi.backends.host.power(action)).await
+    let told = cx.xapi.backends.host.power(action).await;
+    match &told {
+        Ok(Ends::Machine) => {}
+        Ok(Ends::Process) => {
+            if let Some(agent) = &cx.xapi.settings.agent {
+                agent.stop(op == Op::Reboot);
+            }
+        }
+        // It is still here, and useful.
+        Err(_) => {
+            set_live(cx, this, true).await?;
+            pbd::plug_all(cx).await;
+        }
+    }
+    told
+}
+
+async fn set_live(cx: &Cx, this: &Ref<Host>, live: bool) -> Result<()> {
+    let this = this.clone();
+    cx.commit(move |tx| {
+        let metrics = tx.get(&this, host::metrics)?;
+        tx.set(&metrics, host_metrics::live, live)
+    })
+    .await
 }
 
 /// Another host is switched on by a plug-in of its power controller.

@@ -1,7 +1,6 @@
 //! `VM`: virtual machines.
 
 mod create;
-mod data_source;
 mod destroy;
 mod devices;
 pub mod domain;
@@ -24,6 +23,7 @@ pub use create::fresh_metrics;
 pub use destroy::remove;
 pub use memory::{free_on_host, overhead};
 pub use placement::possible_hosts;
+pub use power::shutdown;
 pub use reset::{halted, recompute_devices};
 pub use start::generation_id;
 pub use suspend::{restore, save};
@@ -42,7 +42,6 @@ use crate::{
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
     create::register(on);
-    data_source::register(on);
     destroy::register(on);
     devices::register(on);
     import::register(on);

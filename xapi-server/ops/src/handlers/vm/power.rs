@@ -178,7 +178,10 @@ async fn hard_shutdown(cx: Cx, this: Ref<Vm>) -> Result<()> {
 }
 
 /// Asks first, and insists when asking does not help.
-async fn shutdown(cx: Cx, this: Ref<Vm>) -> Result<()> {
+///
+/// # Errors
+/// Those of the rules and the backend.
+pub async fn shutdown(cx: Cx, this: Ref<Vm>) -> Result<()> {
     let work = async {
         no_restart(&cx, &this).await?;
         let record = cx.snapshot().record(&this)?.clone();
