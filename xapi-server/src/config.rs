@@ -52,6 +52,14 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip)]
     pub hash_password: bool,
+    /// Say what this machine lacks to be a host with these settings, and end: 0 nothing needed, 1 something
+    #[arg(long)]
+    #[serde(skip)]
+    pub check: bool,
+    /// With --check: print JSON
+    #[arg(long, requires = "check")]
+    #[serde(skip)]
+    pub json: bool,
     /// Seed of a new state directory: identity, hardware, templates
     #[arg(long, value_name = "FILE")]
     first_boot: Option<PathBuf>,

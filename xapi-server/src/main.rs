@@ -4,6 +4,7 @@ mod agent;
 mod audit;
 mod backends;
 mod bridges;
+mod check;
 mod cli;
 mod config;
 mod handlers;
@@ -20,7 +21,7 @@ mod service;
 mod state;
 mod storage;
 
-use std::{net::ToSocketAddrs, sync::Arc};
+use std::{net::ToSocketAddrs, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -33,16 +34,23 @@ use crate::{config::Config, passwords::PasswordFile, service::Api};
 /// File of the audit lines in the state directory.
 const AUDIT_LOG: &str = "audit.log";
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     let flags = config::Flags::parse();
     if flags.hash_password {
-        return print_hash();
+        return print_hash().map(|()| ExitCode::SUCCESS);
     }
+    let (checks, json) = (flags.check, flags.json);
     let config = Config::resolve(flags)?;
+    if checks {
+        return check::run(&config, json);
+    }
     state::make(&config.state_dir)?;
     log(&config)?;
     let again = tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config))?;
-    if again { agent::replace() } else { Ok(()) }
+    if again {
+        agent::replace()?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// For users of the `file` directory, whose hashes an administrator writes down.

@@ -91,7 +91,7 @@ impl HostControl for Host {
             Program::new("journalctl").args(["-n", "1000", "--no-pager"]).limit(4 << 20).succeed().await;
         match journal {
             Ok(lines) => Ok(lines),
-            Err(Error::Start { .. }) => self.aside(|root| end_of_log(root)).await?,
+            Err(Error::Start { .. }) => self.aside(end_of_log).await?,
             Err(error) => Err(Failure::internal(error.to_string())),
         }
     }
