@@ -31,6 +31,8 @@ pub struct Options {
     pub state_dir: Option<PathBuf>,
     /// Disks on what the machine really has, those that are open written down in this directory.
     pub real_disks: Option<PathBuf>,
+    /// More arguments of the daemon.
+    pub arguments: Vec<String>,
 }
 
 impl Options {
@@ -132,6 +134,7 @@ fn spawn(dir: &Path, options: &Options) -> Result<Started, String> {
         .args(["--https", if options.tls { "127.0.0.1:0" } else { "none" }])
         .args(["--nbd", if options.nbd { "127.0.0.1:0" } else { "none" }])
         .args(["--backend", "sim"])
+        .args(&options.arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

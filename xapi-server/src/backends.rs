@@ -10,16 +10,28 @@ use xapi_xl::xenstore::Client;
 
 use xapi_network::{Kernel, Networkd, OpenVswitch, Places};
 
-use crate::{bridges::Existing, config::Config, machine, storage};
+use crate::{
+    bridges::Existing,
+    config::Config,
+    drivers::{self, Database},
+    machine, storage,
+};
 
 /// Opens it.
 ///
 /// # Errors
 /// A directory that cannot be used.
-pub fn open(config: &Config, seed: &Seed, store: &Store) -> Result<Backends> {
-    let disks = match config.storage {
+pub async fn open(config: &Config, seed: &Seed, store: &Store, database: &Arc<Database>) -> Result<Backends> {
+    let own = match config.storage {
         "native" => Some(storage::native(config, store)?),
         _ => None,
+    };
+    let disks = match (own, &config.drivers) {
+        (Some(own), Some(dir)) => {
+            let kept = config.state_dir.join("drivers");
+            Some(drivers::beside(own, dir, database, storage::policies(store), &kept).await)
+        }
+        (own, _) => own,
     };
     let (mut simulated, _) =
         xapi_backend::sim::open_with(&config.state_dir.join("sim"), machine::simulated(seed), disks)

@@ -42,6 +42,9 @@ pub struct Flags {
     /// Where disks are: auto (as the backend), sim, or native for this machine's real devices
     #[arg(long, value_name = "KIND")]
     storage: Option<String>,
+    /// Directory of storage drivers that are programs, beside native storage, or `none`
+    #[arg(long, value_name = "DIR")]
+    drivers: Option<PathBuf>,
     /// Who checks root's password: file, or pam where it was built in
     #[arg(long, value_name = "KIND")]
     auth: Option<String>,
@@ -89,6 +92,8 @@ pub struct Config {
     pub network: &'static str,
     /// Where disks are: `sim` or `native`.
     pub storage: &'static str,
+    /// Directory of storage drivers that are programs.
+    pub drivers: Option<PathBuf>,
     /// Root's password is the system's own.
     pub pam: bool,
     /// File holding the root password to set.
@@ -132,6 +137,12 @@ impl Config {
             None | Some("auto" | "native") => "native",
             Some(other) => bail!("there is no storage {other:?}: use auto, sim or native"),
         };
+        let drivers = match flags.drivers.or(file.drivers) {
+            Some(none) if none.as_os_str() == "none" => None,
+            // Where the original has them.
+            None if storage == "native" => Some(PathBuf::from("/opt/xensource/sm")),
+            given => given,
+        };
         let pam = match flags.auth.or(file.auth).as_deref() {
             None | Some("file") => false,
             Some("pam") if cfg!(feature = "pam") => true,
@@ -151,6 +162,7 @@ impl Config {
             backend,
             network,
             storage,
+            drivers,
             state_dir,
         })
     }

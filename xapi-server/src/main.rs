@@ -7,6 +7,7 @@ mod bridges;
 mod check;
 mod cli;
 mod config;
+mod drivers;
 mod handlers;
 mod hash;
 mod machine;
@@ -114,9 +115,11 @@ async fn run(config: Config) -> Result<bool> {
         ..Settings::default()
     };
     let native = config.storage == "native";
-    let backends = backends::open(&config, &seed, &store)?;
+    let database = drivers::Database::new(store.clone(), host.clone());
+    let backends = backends::open(&config, &seed, &store, &database).await?;
     let (passwords, fresh) = checker(&config, passwords, fresh);
     let xapi = Xapi::new(store, Arc::new(SystemClock), passwords, backends, settings, host);
+    database.serve(&xapi);
     // On real devices people say what becomes of them: SRs are made by calls only.
     xapi_ops::startup::run(&xapi, seed.storage_repositories && !native).await;
     tokio::spawn(xapi_ops::garbage::watch(xapi.clone()));

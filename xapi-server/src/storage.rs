@@ -59,6 +59,11 @@ fn open_disks(config: &Config) -> PathBuf {
     PathBuf::from("/run/xennix").join(name)
 }
 
+/// How SRs may be treated, by the records.
+pub fn policies(store: &Store) -> Arc<dyn Policies> {
+    Arc::new(Records(store.clone()))
+}
+
 /// Storage on what this machine really has.
 ///
 /// # Errors
@@ -75,7 +80,7 @@ pub fn native(config: &Config, store: &Store) -> Result<Arc<dyn Storage>> {
     let paths = Arc::new(paths);
     // For as long as the daemon runs: a disk server that dies is started again.
     std::mem::forget(watch(&paths, settle_directory()).context("disk servers can't be watched")?);
-    let policies = Arc::new(Records(store.clone()));
+    let policies = policies(store);
     let settings = xapi_storage::Settings::default();
     Ok(Arc::new(Native::new(Arc::new(System), policies, paths, settings)))
 }

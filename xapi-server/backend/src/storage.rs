@@ -77,6 +77,31 @@ pub struct NewVolume {
     pub sm_config: Vec<(String, String)>,
 }
 
+/// A driver that is a program of its own, as it describes itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Driver {
+    /// Type of SRs it serves.
+    pub kind: String,
+    /// Name for people.
+    pub name: String,
+    /// Longer text.
+    pub description: String,
+    /// Who made it.
+    pub vendor: String,
+    /// Whose it is.
+    pub copyright: String,
+    /// Its version.
+    pub version: String,
+    /// The version of the protocol it wants.
+    pub required_api_version: String,
+    /// What it can do: `NAME` or `NAME/2`.
+    pub features: Vec<String>,
+    /// Keys of `PBD.device_config` and what they mean.
+    pub configuration: Vec<(String, String)>,
+    /// The program.
+    pub filename: String,
+}
+
 /// Where a guest's bytes are fetched and put while a volume is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DataPath {
@@ -101,6 +126,11 @@ pub type Progress = Box<dyn Fn(f64) -> bool + Send + Sync>;
 pub trait Storage: Send + Sync + 'static {
     /// Driver types this host can use.
     fn kinds(&self) -> Vec<String>;
+    /// Drivers among them that are programs of their own, and the directory such programs are looked for in; none where
+    /// there are no such programs at all.
+    fn drivers(&self) -> Option<(String, Vec<Driver>)> {
+        None
+    }
     /// Makes a new SR; destroys what was there.
     async fn create(&self, sr: &SrConfig, size: i64) -> Result<()>;
     /// Makes an SR usable on this host.

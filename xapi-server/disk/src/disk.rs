@@ -54,7 +54,9 @@ fn claim(file: &dyn BlockFile, name: &str) -> Result<()> {
 /// # Errors
 /// [`Error::Refused`]; the device's error.
 pub fn check_unused(volumes: &dyn Volumes, name: &str) -> Result<()> {
-    claim(&*volumes.open(name, Access::Read)?, name)
+    // NFS 4 claims for one only what is open for writing; what can't be written is nobody's to write elsewhere either.
+    let file = volumes.open(name, Access::Write).or_else(|_| volumes.open(name, Access::Read))?;
+    claim(&*file, name)
 }
 
 impl Disk {

@@ -98,6 +98,13 @@ const FRESH: &[Fresh] = &[
 pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     let cx = Cx::internal(xapi, "xapi.startup");
     let cut = vm::guest::reconcile(&cx).await;
+    if let Some((dir, drivers)) = cx.xapi.backends.storage.drivers() {
+        let kinds = cx.xapi.backends.storage.kinds();
+        let agreed = cx.commit(move |tx| crate::first_boot::agree_drivers(tx, &dir, &drivers, &kinds)).await;
+        if let Err(failure) = agreed {
+            tracing::error!(%failure, "what storage drivers say of themselves could not be written down");
+        }
+    }
     if make_storage && let Err(failure) = storage(&cx).await {
         tracing::error!(%failure, "the storage of a fresh host could not be made");
     }

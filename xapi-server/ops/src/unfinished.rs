@@ -105,6 +105,14 @@ pub fn spare(tx: &mut Tx, host: &Ref<Host>, this: &Ref<Vdi>) -> Result<()> {
     settle(tx, host, std::slice::from_ref(this), &[])
 }
 
+/// A disk's row went with its driver's work.
+///
+/// # Errors
+/// Those of the store.
+pub fn gone(tx: &mut Tx, host: &Ref<Host>, uuid: &str) -> Result<()> {
+    strike(tx, host, &[format!("{DISK}{uuid}")])
+}
+
 /// Notes that the storage is about to change what the row of a disk says.
 ///
 /// # Errors

@@ -4,10 +4,12 @@
 //! crate never formats what holds data unless an SR is made there, never writes to a guarded SR ([`policy`]), and
 //! never asks another program to look inside an image.
 //!
-//! [`native`] dispatches; [`place`] finds and mounts; [`lvm`] keeps images in volume groups; [`images`] is the tree of
-//! images in one place, `changes` what is noted of their changes; [`garbage`] is
+//! [`native`] dispatches; [`plugins`] are drivers that are programs of their own; [`place`] finds and mounts; [`lvm`]
+//! keeps images in volume groups; [`images`] is the tree of images in one place, `changes` what is noted of their
+//! changes; [`garbage`] is
 //! what may be merged or removed there.
 
+mod both;
 mod changes;
 mod collect;
 pub mod fail;
@@ -22,7 +24,9 @@ pub mod lvm;
 pub mod naming;
 pub mod native;
 pub mod place;
+pub mod plugins;
 pub mod policy;
 mod repository;
 
+pub use both::Both;
 pub use native::{Native, Settings};

@@ -3,6 +3,6 @@
 mod read;
 mod write;
 
-pub use read::{read_call, read_response, read_value};
+pub use read::{Fault, read_call, read_plain_response, read_response, read_value};
 pub(crate) use write::float_text;
 pub use write::{value_text, write_call, write_response};

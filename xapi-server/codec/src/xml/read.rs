@@ -59,6 +59,44 @@ pub fn read_response(text: &[u8], limits: &Limits) -> Read<Answer<Value>> {
     })
 }
 
+/// A failure in XML-RPC's own form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Its number.
+    pub code: i64,
+    /// Its text.
+    pub text: String,
+}
+
+/// Reads an answer in XML-RPC's own form, without the struct with the status that XenAPI puts around values. A bare
+/// `params` element is an answer, too.
+///
+/// # Errors
+/// [`Malformed`].
+pub fn read_plain_response(text: &[u8], limits: &Limits) -> Read<Result<Value, Fault>> {
+    let mut parser = Parser::new(text, limits)?;
+    let mut first = parser.next_element()?;
+    if first == Token::Open("methodResponse".into()) {
+        first = parser.next_element()?;
+    }
+    match first {
+        Token::Open(name) if name == "params" => {
+            parser.expect_open("param")?;
+            Ok(Ok(parser.value_element(0)?))
+        }
+        Token::Open(name) if name == "fault" => {
+            let fault = parser.value_element(0)?;
+            let code = match fault.get("faultCode") {
+                Some(Value::Int(code)) => *code,
+                other => other.and_then(Value::as_str).and_then(|text| text.trim().parse().ok()).unwrap_or(0),
+            };
+            let text = fault.get("faultString").and_then(Value::as_str).unwrap_or_default().to_string();
+            Ok(Err(Fault { code, text }))
+        }
+        other => Err(other.unexpected("an answer")),
+    }
+}
+
 /// Reads one `<value>` element.
 ///
 /// # Errors

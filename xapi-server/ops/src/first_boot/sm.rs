@@ -1,8 +1,9 @@
 //! Storage manager rows: one per type of storage repository.
 
+use xapi_backend::storage::Driver;
 use xapi_schema::{
-    ClassId, Result, Value,
-    classes::{Sm, sm},
+    Class, ClassId, Result, Value,
+    classes::{Sm, Sr, sm, sr},
 };
 use xapi_store::{Read, Tx};
 
@@ -20,12 +21,12 @@ const NFS: &str = "SR_CACHING VDI_UPDATE VDI_GENERATE_CONFIG VDI_RESET_ON_BOOT/2
 const FILE: &str = "VDI_GENERATE_CONFIG VDI_CONFIG_CBT THIN_PROVISIONING";
 
 /// See [`TYPES`].
-type Driver = (&'static str, &'static str, bool, &'static str, &'static [(&'static str, &'static str)]);
+type Known = (&'static str, &'static str, bool, &'static str, &'static [(&'static str, &'static str)]);
 
 /// Type, name, whether the base set applies, further features, keys of `device_config` (required ones
 /// marked). Names and versions are those clients show and compare.
 #[rustfmt::skip]
-const TYPES: &[Driver] = &[
+const TYPES: &[Known] = &[
     ("ext", "Local EXT3 VHD", true, EXT, &[("device", "local device path (required)")]),
     ("xfs", "Local XFS VHD", true, EXT, &[("device", "local device path (required)")]),
     ("lvm", "Local VHD on LVM", true, LVM, &[("device", "local device path (required)")]),
@@ -52,7 +53,65 @@ pub fn establish(tx: &mut Tx, seed: &Seed) -> Result<()> {
     Ok(())
 }
 
-fn known((r#type, name, base, more, keys): &Driver) -> SmRow {
+/// Makes the rows of drivers that are programs agree with what they say now: new ones get a row, changed ones are
+/// written anew, and rows of programs of `dir` that are gone go. Of our own drivers those that are served have a row;
+/// one that is not keeps it only as long as there are SRs of its type.
+///
+/// # Errors
+/// Those of the store.
+pub fn agree(tx: &mut Tx, dir: &str, drivers: &[Driver], kinds: &[String]) -> Result<()> {
+    let mut used = Vec::new();
+    for this in tx.all::<Sr>() {
+        used.push(tx.get(&this, sr::r#type)?);
+    }
+    let mut present = Vec::new();
+    for row in tx.all::<Sm>() {
+        let (kind, file) = (tx.get(&row, sm::r#type)?, tx.get(&row, sm::driver_filename)?);
+        let ours = TYPES.iter().any(|(known, ..)| *known == kind);
+        let theirs = std::path::Path::new(&file).parent() == Some(std::path::Path::new(dir));
+        let idle = ours && !kinds.contains(&kind) && !used.contains(&kind);
+        if idle || (!ours && theirs && !drivers.iter().any(|d| d.kind == kind)) {
+            tx.destroy(&row)?;
+        } else {
+            present.push(kind);
+        }
+    }
+    for row in TYPES.iter().map(known).filter(|row| kinds.contains(&row.r#type)) {
+        if !present.contains(&row.r#type) {
+            create(tx, &row)?;
+        }
+    }
+    for driver in drivers {
+        let row = SmRow {
+            r#type: driver.kind.clone(),
+            name_label: driver.name.clone(),
+            name_description: driver.description.clone(),
+            vendor: driver.vendor.clone(),
+            copyright: driver.copyright.clone(),
+            version: driver.version.clone(),
+            required_api_version: driver.required_api_version.clone(),
+            configuration: Pairs(driver.configuration.clone()),
+            features: driver.features.clone(),
+        };
+        let members = members(&row, &driver.filename);
+        let present =
+            tx.all::<Sm>().into_iter().find(|this| tx.get(this, sm::r#type).is_ok_and(|k| k == driver.kind));
+        match present {
+            Some(present) => {
+                for (name, value) in members {
+                    let index = Class::of(ClassId::Sm).fields.iter().position(|field| field.name == name);
+                    index.map_or(Ok(()), |at| tx.set_value(ClassId::Sm, present.as_str(), at, value))?;
+                }
+            }
+            None => {
+                tx.create_value(ClassId::Sm, None, &Value::map(members))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn known((r#type, name, base, more, keys): &Known) -> SmRow {
     let base = if *base { BASE } else { "" };
     SmRow {
         r#type: r#type.to_string(),
@@ -68,6 +127,11 @@ fn known((r#type, name, base, more, keys): &Driver) -> SmRow {
 }
 
 fn create(tx: &mut Tx, row: &SmRow) -> Result<()> {
+    let members = members(row, &format!("/opt/xensource/sm/{}SR", row.r#type));
+    tx.create_value(ClassId::Sm, None, &Value::map(members)).map(drop)
+}
+
+fn members(row: &SmRow, filename: &str) -> Vec<(&'static str, Value)> {
     let mut features: Vec<(&str, i64)> = row
         .features
         .iter()
@@ -77,7 +141,7 @@ fn create(tx: &mut Tx, row: &SmRow) -> Result<()> {
         })
         .collect();
     features.sort();
-    let members = Value::map([
+    vec![
         ("type", Value::str(row.r#type.as_str())),
         ("name_label", Value::str(row.name_label.as_str())),
         ("name_description", Value::str(row.name_description.as_str())),
@@ -88,8 +152,6 @@ fn create(tx: &mut Tx, row: &SmRow) -> Result<()> {
         ("configuration", row.configuration.value()),
         ("features", Value::map(features.iter().map(|(name, version)| (*name, Value::Int(*version))))),
         ("capabilities", Value::set(features.iter().map(|(name, _)| Value::str(*name)))),
-        ("driver_filename", Value::str(format!("/opt/xensource/sm/{}SR", row.r#type))),
-    ]);
-    tx.create_value(ClassId::Sm, None, &members)?;
-    Ok(())
+        ("driver_filename", Value::str(filename)),
+    ]
 }

@@ -76,8 +76,10 @@ async fn destroy(cx: Cx, this: Ref<Pbd>) -> Result<()> {
 }
 
 async fn set_device_config(cx: Cx, this: Ref<Pbd>, value: Map<String, String>) -> Result<()> {
+    let home = cx.snapshot().get(&this, pbd::SR)?;
+    let driver = cx.session.driver_of.as_ref() == Some(&home);
     cx.commit(move |tx| {
-        if tx.get(&this, pbd::currently_attached)? {
+        if tx.get(&this, pbd::currently_attached)? && !driver {
             return Err(errors::PERMISSION_DENIED.with([""]));
         }
         let before = tx.get(&this, pbd::device_config)?;

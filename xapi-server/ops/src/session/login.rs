@@ -197,7 +197,17 @@ fn local() -> Session {
         originator: String::new(),
         sid: String::new(),
         groups: Vec::new(),
+        driver_of: None,
     }
+}
+
+/// Opens a session for a storage driver's work on an SR; to be closed when the driver has ended.
+///
+/// # Errors
+/// A failure of the store.
+pub async fn open_driver(xapi: &Arc<Xapi>, sr: &Ref<classes::Sr>) -> Result<Ref<classes::Session>> {
+    let session = Session { originator: "SM".into(), driver_of: Some(sr.clone()), ..local() };
+    open(xapi, session, None).await
 }
 
 /// Opens a session of local root, as the local socket gives without a password.
@@ -252,6 +262,10 @@ async fn open(
         ("auth_user_name", Value::str(session.user.as_str())),
         ("rbac_permissions", Value::set(permissions)),
         ("originator", Value::str(session.originator.as_str())),
+        (
+            "other_config",
+            Value::map(session.driver_of.iter().map(|sr| ("_sm_session", Value::Str(sr.text().clone())))),
+        ),
     ]);
     let text = reference.text().clone();
     make_room(xapi, &session).await;

@@ -14,8 +14,8 @@ mod rights;
 pub use directory::{Directory, Entry, unresolved};
 pub use guard::{Backoff, Principal};
 pub use login::{
-    Grant, LoginRequest, PasswordCheck, Refusal, WRONG, close, joined, login, open_local, open_pool,
-    parse_pool_secret, revalidate,
+    Grant, LoginRequest, PasswordCheck, Refusal, WRONG, close, joined, login, open_driver, open_local,
+    open_pool, parse_pool_secret, revalidate,
 };
 pub use rights::{check, replaced_field};
 
@@ -45,6 +45,8 @@ pub struct Session {
     pub sid: String,
     /// Subject identifiers of the user's groups.
     pub groups: Vec<String>,
+    /// A storage driver at work on this SR speaks, which alone may write what only drivers know.
+    pub driver_of: Option<Ref<classes::Sr>>,
 }
 
 impl Session {
@@ -59,6 +61,7 @@ impl Session {
             originator: "xapi".into(),
             sid: String::new(),
             groups: Vec::new(),
+            driver_of: None,
         })
     }
 

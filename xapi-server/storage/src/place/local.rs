@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
 
@@ -11,10 +12,55 @@ use xapi_schema::Result;
 use super::{Ground, needed, value};
 use crate::naming::Naming;
 
-/// The volume group of a local SR, as the original stack names it.
+/// What the names of volume groups of local SRs begin with, as in the original stack.
+pub fn prefix(kind: &str) -> &'static str {
+    if kind == "xfs" { "XSLocalXFS-" } else { "XSLocalEXT-" }
+}
+
+/// The volume group of a local SR.
 fn group(sr: &SrConfig) -> String {
-    let kind = if sr.kind == "xfs" { "XSLocalXFS" } else { "XSLocalEXT" };
-    format!("{kind}-{}", sr.uuid)
+    format!("{}{}", prefix(&sr.kind), sr.uuid)
+}
+
+/// A volume group of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// What it lies on.
+    pub devices: Vec<String>,
+}
+
+/// All volume groups.
+///
+/// # Errors
+/// SR_BACKEND_FAILURE_47 with what the program says.
+pub async fn groups(ground: &Ground) -> Result<Vec<Group>> {
+    let fields =
+        ["--noheadings", "--units", "b", "--nosuffix", "--separator", "|", "-o", "vg_name,vg_size,pv_name"];
+    let told = ground.host.succeed("pvs", &fields).await;
+    let told = told.map_err(|e| backend_failure(47, "The SR is not available", &e))?;
+    let mut all: Vec<Group> = Vec::new();
+    for line in told.lines() {
+        let mut fields = line.trim().split('|');
+        let (Some(name), Some(size), Some(device)) = (fields.next(), fields.next(), fields.next()) else {
+            continue;
+        };
+        if name.is_empty() {
+            continue;
+        }
+        match all.iter_mut().find(|group| group.name == name) {
+            Some(group) => group.devices.push(device.into()),
+            None => all.push(Group {
+                name: name.into(),
+                size: size.parse().unwrap_or(0),
+                devices: vec![device.into()],
+            }),
+        }
+    }
+    Ok(all)
 }
 
 /// The devices of a local SR.
@@ -39,6 +85,14 @@ pub fn devices(sr: &SrConfig) -> Result<Vec<String>> {
 /// # Errors
 /// SR_BACKEND_FAILURE_55 for one in use, 42 for one that holds something.
 pub async fn assert_free(ground: &Ground, sr: &SrConfig, device: &str) -> Result<()> {
+    let block = fs::metadata(device).is_ok_and(|m| m.file_type().is_block_device());
+    if !block {
+        return Err(backend_failure(
+            91,
+            "The device parameter is invalid",
+            &format!("{device} is no block device"),
+        ));
+    }
     let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
     if mounts.lines().any(|line| line.split(' ').next().is_some_and(|m| m == device)) {
         return Err(backend_failure(55, "Partition in use", &format!("{device} is mounted")));

@@ -55,13 +55,32 @@ pub async fn probe(ground: &Ground, kind: &str, device_config: &[(String, String
         "lvm" => lvm::probe(ground, &lvm::devices(ground, &sr)?).await,
         "lvmoiscsi" => iscsi::probe(ground, &sr).await,
         "ext" | "xfs" => {
-            local::devices(&sr)?;
-            Err(backend_failure(47, "The SR is not available", "nothing to probe"))
+            let told = local::groups(ground).await?;
+            Ok(on_devices(kind, &local::devices(&sr)?, &told))
         }
         // The original's drivers for these do not probe.
         "iso" | "udev" | "dummy" => Err(backend_failure(47, "The SR is not available", "nothing to probe")),
         other => Err(refused(other)),
     }
+}
+
+/// Local SRs on some devices, by what is known of all volume groups; pure but for links among the devices' names.
+fn on_devices(kind: &str, devices: &[String], groups: &[local::Group]) -> String {
+    let real = |name: &String| std::fs::canonicalize(name).unwrap_or_else(|_| name.into());
+    let wanted: Vec<_> = devices.iter().map(real).collect();
+    let prefix = local::prefix(kind);
+    let mut found = Vec::new();
+    for group in groups {
+        let Some(uuid) = group.name.strip_prefix(prefix) else { continue };
+        if crate::naming::is_uuid(uuid) && group.devices.iter().any(|device| wanted.contains(&real(device))) {
+            found.push(vec![
+                ("UUID", uuid.to_owned()),
+                ("Devlist", group.devices.join(",")),
+                ("size", group.size.to_string()),
+            ]);
+        }
+    }
+    sr_list(&found)
 }
 
 async fn nfs(ground: &Ground, sr: &SrConfig) -> Result<String> {
@@ -112,6 +131,29 @@ async fn below(ground: &Ground, sr: &SrConfig) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn local_srs_are_found_by_their_devices() {
+        let group = |name: &str, devices: &[&str]| local::Group {
+            name: name.into(),
+            size: 4096,
+            devices: devices.iter().map(|d| d.to_string()).collect(),
+        };
+        let uuid = "6f2c1a3e-0000-4000-8000-0123456789ab";
+        let all = [
+            group(&format!("XSLocalEXT-{uuid}"), &["/dev/a1", "/dev/b1"]),
+            group("XSLocalEXT-not-a-uuid", &["/dev/a1"]),
+            group(&format!("XSLocalXFS-{uuid}"), &["/dev/c1"]),
+        ];
+        let xml = on_devices("ext", &["/dev/b1".into()], &all);
+        let wanted = format!(
+            "<?xml version=\"1.0\" ?>\n<SRlist>\n\t<SR>\n\t\t<UUID>\n\t\t\t{uuid}\n\t\t</UUID>\n\t\t<Devlist>\n\t\t\t\
+             /dev/a1,/dev/b1\n\t\t</Devlist>\n\t\t<size>\n\t\t\t4096\n\t\t</size>\n\t</SR>\n</SRlist>\n"
+        );
+        assert_eq!(xml, wanted);
+        assert!(!on_devices("ext", &["/dev/c1".into()], &all).contains("UUID"));
+        assert!(on_devices("xfs", &["/dev/c1".into()], &all).contains(uuid));
+    }
 
     #[test]
     fn exports_are_told_to_choose_from() {

@@ -1,7 +1,7 @@
 //! Setters, probes and questions of `SR`.
 
 use xapi_schema::{
-    ClassId, Failure, Map, Ref, Result,
+    ClassId, Failure, Field, Map, Ref, Result,
     classes::{Host, Sr, sm, sr},
     errors,
 };
@@ -17,9 +17,13 @@ pub fn register(on: &mut Registry) {
     on.on(sr::call::set_shared, set_shared);
     on.on(sr::call::set_name_label, set_name_label);
     on.on(sr::call::set_name_description, set_name_description);
-    on.on(sr::call::set_physical_size, |cx, this, _| internal(cx, this));
-    on.on(sr::call::set_virtual_allocation, |cx, this, _| internal(cx, this));
-    on.on(sr::call::set_physical_utilisation, |cx, this, _| internal(cx, this));
+    on.on(sr::call::set_physical_size, |cx, this, value| told_by_driver(cx, this, sr::physical_size, value));
+    on.on(sr::call::set_virtual_allocation, |cx, this, value| {
+        told_by_driver(cx, this, sr::virtual_allocation, value)
+    });
+    on.on(sr::call::set_physical_utilisation, |cx, this, value| {
+        told_by_driver(cx, this, sr::physical_utilisation, value)
+    });
     on.on(sr::call::get_live_hosts, get_live_hosts);
     on.on(sr::call::assert_supports_database_replication, assert_supports_database_replication);
 }
@@ -65,9 +69,9 @@ async fn set_name_description(cx: Cx, this: Ref<Sr>, value: String) -> Result<()
 }
 
 /// Figures only a storage driver's own session may write.
-async fn internal(cx: Cx, this: Ref<Sr>) -> Result<()> {
-    cx.snapshot().record(&this)?;
-    Err(errors::PERMISSION_DENIED.with([""]))
+async fn told_by_driver(cx: Cx, this: Ref<Sr>, field: Field<Sr, i64>, value: i64) -> Result<()> {
+    super::assert_driver(&cx, &this)?;
+    cx.commit(move |tx| tx.set(&this, field, value)).await
 }
 
 async fn get_live_hosts(cx: Cx, this: Ref<Sr>) -> Result<Vec<Ref<Host>>> {

@@ -39,6 +39,19 @@ pub fn config(read: &impl Read, this: &Ref<Sr>, device_config: &Map<String, Stri
     })
 }
 
+/// Is this the session of the driver that works on the SR?
+///
+/// # Errors
+/// PERMISSION_DENIED [""], HANDLE_INVALID.
+pub fn assert_driver(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
+    cx.snapshot().record(this)?;
+    if cx.session.driver_of.as_ref() == Some(this) {
+        Ok(())
+    } else {
+        Err(errors::PERMISSION_DENIED.with([""]))
+    }
+}
+
 /// The plugged PBD through which an SR is worked on: the coordinator's for a shared one, else the only
 /// one.
 ///

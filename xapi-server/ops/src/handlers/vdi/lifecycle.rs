@@ -24,7 +24,7 @@ pub fn register(on: &mut Registry) {
     on.on_named("VDI.pool_introduce", introduce_row);
     on.on_named("VDI.db_introduce", db_introduce);
     on.on(vdi::call::forget, forget);
-    on.on(vdi::call::db_forget, internal);
+    on.on(vdi::call::db_forget, db_forget);
     on.on(vdi::call::force_unlock, force_unlock);
     on.on(vdi::call::update, update);
 }
@@ -126,6 +126,7 @@ pub async fn destroy_condemned(cx: &Cx, this: &Ref<Vdi>) -> Result<()> {
 
 async fn remove_disk(cx: &Cx, this: &Ref<Vdi>, condemned: bool) -> Result<()> {
     let home = cx.snapshot().get(this, vdi::SR)?;
+    let uuid = cx.snapshot().get(this, vdi::uuid)?;
     let work = async {
         let place = place(cx, this)?;
         if !condemned {
@@ -135,6 +136,7 @@ async fn remove_disk(cx: &Cx, this: &Ref<Vdi>, condemned: bool) -> Result<()> {
         }
         let gone = cx.xapi.backends.storage.destroy_volume(&place.sr, &place.location).await;
         let (host, target, home) = (cx.host().clone(), this.clone(), home.clone());
+        let uuid = uuid.clone();
         match gone {
             Err(failure) if condemned && failure.is(&errors::VDI_MISSING) => {}
             Err(failure) if condemned => return Err(failure),
@@ -145,6 +147,11 @@ async fn remove_disk(cx: &Cx, this: &Ref<Vdi>, condemned: bool) -> Result<()> {
             Ok(()) => {}
         }
         cx.commit(move |tx| {
+            if !tx.exists(&target) {
+                // Its driver took the row away itself.
+                unfinished::gone(tx, &host, &uuid)?;
+                return settle(tx, &home);
+            }
             unfinished::spare(tx, &host, &target)?;
             remove(tx, &target)?;
             settle(tx, &home)
@@ -191,10 +198,15 @@ async fn forget(cx: Cx, this: Ref<Vdi>) -> Result<()> {
     guard::within(&cx, &this, VdiOperations::Forget, work).await
 }
 
-/// Rows only a storage driver's own session may write.
-async fn internal(cx: Cx, this: Ref<Vdi>) -> Result<()> {
-    cx.snapshot().record(&this)?;
-    Err(errors::PERMISSION_DENIED.with([""]))
+/// A storage driver tells that a disk is gone.
+async fn db_forget(cx: Cx, this: Ref<Vdi>) -> Result<()> {
+    let home = cx.snapshot().get(&this, vdi::SR)?;
+    repository::assert_driver(&cx, &home)?;
+    cx.commit(move |tx| {
+        remove(tx, &this)?;
+        settle(tx, &home)
+    })
+    .await
 }
 
 async fn force_unlock(_: Cx, _: Ref<Vdi>) -> Result<()> {
@@ -263,6 +275,9 @@ async fn introduce_row(cx: Cx, args: Value) -> Result<Ref<Vdi>> {
 async fn db_introduce(cx: Cx, args: Value) -> Result<Ref<Vdi>> {
     if !cx.session.pool && !cx.session.superuser {
         return Err(errors::PERMISSION_DENIED.with([""]));
+    }
+    if cx.session.driver_of.is_some() {
+        repository::assert_driver(&cx, &Ref::new(text(&args, "SR")))?;
     }
     introduce_row(cx, args).await
 }

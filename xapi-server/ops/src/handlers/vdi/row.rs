@@ -2,10 +2,11 @@
 
 use xapi_backend::storage::Volume;
 use xapi_schema::{
-    ApiType, ClassId, DateTime, Map, Record, Ref, Result, Value,
+    ApiType, Class, ClassId, DateTime, Map, Record, Ref, Result, Value,
     classes::{Sr, Vdi, vdi},
+    errors,
 };
-use xapi_store::Tx;
+use xapi_store::{Read, Tx};
 
 use crate::rules;
 
@@ -23,8 +24,29 @@ fn told(home: &Ref<Sr>, volume: &Volume) -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// A new row; or the one that the disk's driver wrote itself, with what it could not know.
 fn write(tx: &mut Tx, members: Vec<(&'static str, Value)>) -> Result<Ref<Vdi>> {
-    let made = Ref::new(tx.create_value(ClassId::Vdi, None, &Value::map(members))?);
+    let member =
+        |name: &str| members.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    let known = member("uuid").and_then(|uuid| {
+        let row = tx.by_uuid(ClassId::Vdi, uuid.as_str()?)?;
+        Some(Ref::<Vdi>::new(row.reference.clone()))
+    });
+    let Some(made) = known else {
+        let made = Ref::new(tx.create_value(ClassId::Vdi, None, &Value::map(members))?);
+        rules::refresh(tx, &made)?;
+        return Ok(made);
+    };
+    let (home, class) = (tx.get(&made, vdi::SR)?, Class::of(ClassId::Vdi));
+    if member("SR").as_ref().and_then(Value::as_str) != Some(home.as_str()) {
+        return Err(errors::UUID_INVALID.with(["VDI", &tx.get(&made, vdi::uuid)?]));
+    }
+    for (name, value) in members {
+        let theirs = ["uuid", "SR", "location", "managed", "sm_config", "read_only"].contains(&name);
+        if let Some(index) = class.fields.iter().position(|f| f.name == name).filter(|_| !theirs) {
+            tx.set_value(ClassId::Vdi, made.as_str(), index, value)?;
+        }
+    }
     rules::refresh(tx, &made)?;
     Ok(made)
 }

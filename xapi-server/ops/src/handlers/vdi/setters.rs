@@ -1,7 +1,7 @@
 //! Setters of `VDI` that do more than write a field.
 
 use xapi_schema::{
-    Ref, Result,
+    ApiType, Field, Ref, Result,
     classes::{OnBoot, StorageOperations, Vdi, VdiOperations, VmPowerState as State, vbd, vdi, vm},
     errors,
 };
@@ -16,23 +16,41 @@ pub fn register(on: &mut Registry) {
     on.on(vdi::call::set_name_description, set_name_description);
     on.on(vdi::call::set_on_boot, set_on_boot);
     on.on(vdi::call::set_allow_caching, set_allow_caching);
-    on.on(vdi::call::set_managed, |cx, this, _| internal(cx, this));
-    on.on(vdi::call::set_sharable, |cx, this, _| internal(cx, this));
-    on.on(vdi::call::set_read_only, |cx, this, _| internal(cx, this));
-    on.on(vdi::call::set_missing, |cx, this, _| internal(cx, this));
-    on.on(vdi::call::set_virtual_size, |cx, this, _| internal(cx, this));
-    on.on(vdi::call::set_physical_utilisation, |cx, this, _| internal(cx, this));
-    on.on(vdi::call::set_is_a_snapshot, |cx, this, _| internal(cx, this));
-    on.on(vdi::call::set_snapshot_of, |cx, this, _| internal(cx, this));
-    on.on(vdi::call::set_snapshot_time, |cx, this, _| internal(cx, this));
-    on.on(vdi::call::set_metadata_of_pool, |cx, this, _| internal(cx, this));
-    on.on(vdi::call::set_cbt_enabled, |cx, this, _| internal(cx, this));
+    on.on(vdi::call::set_managed, |cx, this, value| told_by_driver(cx, this, vdi::managed, value));
+    on.on(vdi::call::set_sharable, |cx, this, value| told_by_driver(cx, this, vdi::sharable, value));
+    on.on(vdi::call::set_read_only, |cx, this, value| told_by_driver(cx, this, vdi::read_only, value));
+    on.on(vdi::call::set_missing, |cx, this, value| told_by_driver(cx, this, vdi::missing, value));
+    on.on(vdi::call::set_virtual_size, |cx, this, value| told_by_driver(cx, this, vdi::virtual_size, value));
+    on.on(vdi::call::set_physical_utilisation, |cx, this, value| {
+        told_by_driver(cx, this, vdi::physical_utilisation, value)
+    });
+    on.on(vdi::call::set_is_a_snapshot, |cx, this, value| {
+        told_by_driver(cx, this, vdi::is_a_snapshot, value)
+    });
+    on.on(vdi::call::set_snapshot_of, |cx, this, value| told_by_driver(cx, this, vdi::snapshot_of, value));
+    on.on(vdi::call::set_snapshot_time, |cx, this, value| {
+        told_by_driver(cx, this, vdi::snapshot_time, value)
+    });
+    on.on(vdi::call::set_metadata_of_pool, |cx, this, value| {
+        told_by_driver(cx, this, vdi::metadata_of_pool, value)
+    });
+    on.on(vdi::call::set_cbt_enabled, |cx, this, value| told_by_driver(cx, this, vdi::cbt_enabled, value));
 }
 
 /// Fields only a storage driver's own session may write.
-async fn internal(cx: Cx, this: Ref<Vdi>) -> Result<()> {
-    cx.snapshot().record(&this)?;
-    Err(errors::PERMISSION_DENIED.with([""]))
+async fn told_by_driver<T: ApiType + Send + 'static>(
+    cx: Cx,
+    this: Ref<Vdi>,
+    field: Field<Vdi, T>,
+    value: T,
+) -> Result<()> {
+    let home = cx.snapshot().get(&this, vdi::SR)?;
+    crate::handlers::sr::assert_driver(&cx, &home)?;
+    cx.commit(move |tx| {
+        tx.set(&this, field, value)?;
+        rules::refresh(tx, &this)
+    })
+    .await
 }
 
 async fn set_name_label(cx: Cx, this: Ref<Vdi>, value: String) -> Result<()> {
