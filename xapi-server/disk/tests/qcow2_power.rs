@@ -1,5 +1,5 @@
 //! Power failures under a qcow2 that is written: whatever of the unflushed writes the device kept, what was flushed is
-//! there, and the tables are such that a writer may go on. `XENNIX_QCOW2_CUTS` makes the cuts many.
+//! there unless it was written since, and the tables are such that a writer may go on. `XENNIX_QCOW2_CUTS` makes the cuts many.
 
 mod common;
 
@@ -116,6 +116,19 @@ struct Moment {
     flushed: Arc<Vec<u32>>,
     /// Since the last flush: sector, count, tag.
     pending: Vec<(u64, u64, u32)>,
+    /// All writes so far.
+    all: Arc<Vec<(u64, u64, u32)>>,
+}
+
+impl Moment {
+    /// What was flushed, what was written since, and, where something was written since, what lay there before: a
+    /// cluster that was made zero keeps its place, and the table that takes it in use again may arrive before its data.
+    fn allows(&self, at: u64, tag: u32) -> bool {
+        let covers = |(s, n, _): &&(u64, u64, u32)| (*s..s + n).contains(&at);
+        let has = |writes: &[(u64, u64, u32)]| writes.iter().filter(covers).any(|w| w.2 == tag);
+        self.flushed[at as usize] == tag
+            || self.pending.iter().any(|w| covers(&w)) && (has(&self.pending) || has(&self.all))
+    }
 }
 
 /// Lets a guest write for `steps` steps; what may be read after a cut at each moment.
@@ -124,13 +137,19 @@ fn live(v: &MemVolumes, rng: &mut Rng, steps: u32, through: bool) -> Vec<Moment>
     if through {
         disk.write_through();
     }
-    let mut now = Moment { ops: 0, flushed: Arc::new(vec![0; SECTORS as usize]), pending: Vec::new() };
+    let mut now = Moment {
+        ops: 0,
+        flushed: Arc::new(vec![0; SECTORS as usize]),
+        pending: Vec::new(),
+        all: Arc::default(),
+    };
     let mut moments = vec![now.clone()];
     for tag in 1..=steps {
         let (n, place) = (1 + rng.below(200), rng.below(SECTORS));
         let n = n.min(SECTORS - place);
         let zero = rng.below(5) == 0;
         now.pending.push((place, n, if zero { 0 } else { tag }));
+        Arc::make_mut(&mut now.all).push((place, n, if zero { 0 } else { tag }));
         // From the first of its writes on a step may have happened.
         moments.push(Moment { ops: v.ops(), ..now.clone() });
         if zero {
@@ -161,8 +180,7 @@ fn judge(v: &MemVolumes, moment: &Moment, what: &str) {
         let at = at as u64;
         let tag = u32::from_le_bytes(found[4..8].try_into().expect("4 bytes"));
         let whole = found == sector(tag, at);
-        let allowed = moment.flushed[at as usize] == tag
-            || moment.pending.iter().any(|(s, n, t)| *t == tag && (*s..s + n).contains(&at));
+        let allowed = moment.allows(at, tag);
         assert!(whole && allowed, "{what}: sector {at} reads as {tag}, whole: {whole}");
     }
     // Writing on must not touch what is there.
