@@ -31,6 +31,8 @@ fn install(dir: &Path, version: &str) {
 
 impl World {
     fn new() -> World {
+        // Built before there is a connection that could be idle for too long meanwhile.
+        xe().expect("xe");
         let dir = tempfile::tempdir().expect("a directory");
         let drivers = dir.path().join("drivers");
         fs::create_dir_all(&drivers).expect("made");
