@@ -44,33 +44,39 @@ pub fn sessions(sys: &Path) -> BTreeSet<String> {
     all.iter().map(|s| text(&s.join("targetname"))).filter(|t| !t.is_empty()).collect()
 }
 
+/// What a target's sessions show of its units: where each is told of, and its number.
+fn units(sys: &Path, iqn: &str) -> Vec<(PathBuf, u64)> {
+    let sessions = entries(&sys.join("class/iscsi_session"));
+    let meant = sessions.iter().filter(|session| text(&session.join("targetname")) == iqn);
+    let targets = meant.flat_map(|session| entries(&session.join("device")));
+    let addresses = targets.filter(|t| name(t).starts_with("target")).flat_map(|t| entries(&t));
+    let numbered = addresses.filter_map(|address| {
+        let number = name(&address).rsplit(':').next()?.parse().ok()?;
+        Some((address, number))
+    });
+    numbered.collect()
+}
+
 /// The LUNs of a target, in order of number.
 pub fn of_target(sys: &Path, iqn: &str) -> Vec<Lun> {
     let mut found: Vec<Lun> = Vec::new();
-    for session in entries(&sys.join("class/iscsi_session")) {
-        if text(&session.join("targetname")) != iqn {
-            continue;
-        }
-        for target in entries(&session.join("device")) {
-            if !name(&target).starts_with("target") {
-                continue;
-            }
-            for address in entries(&target) {
-                let Some(number) = name(&address).rsplit(':').next().and_then(|n| n.parse().ok()) else {
-                    continue;
-                };
-                for block in entries(&address.join("block")) {
-                    // Two ways to one LUN are one LUN.
-                    let lun = read(&address, &block, number);
-                    if !found.iter().any(|l| !lun.id.is_empty() && l.id == lun.id) {
-                        found.push(lun);
-                    }
-                }
+    for (address, number) in units(sys, iqn) {
+        for block in entries(&address.join("block")) {
+            // Two ways to one LUN are one LUN.
+            let lun = read(&address, &block, number);
+            if !found.iter().any(|l| !lun.id.is_empty() && l.id == lun.id) {
+                found.push(lun);
             }
         }
     }
     found.sort_by_key(|l| l.number);
     found
+}
+
+/// Does the kernel know disks of the target that are no devices yet? It makes them one by one, in any order.
+pub fn is_settling(sys: &Path, iqn: &str) -> bool {
+    let disk = |address: &Path| text(&address.join("type")) == "0";
+    units(sys, iqn).iter().any(|(address, _)| disk(address) && entries(&address.join("block")).is_empty())
 }
 
 fn read(address: &Path, block: &Path, number: u64) -> Lun {
@@ -189,5 +195,13 @@ mod tests {
         assert_eq!((found[0].device.as_str(), found[0].number, found[0].size), ("sdc", 3, 1 << 20));
         assert_eq!(found[0].vendor, "IET");
         assert!(of_target(sys.path(), "iqn.y").is_empty());
+        // A disk that has been seen, and is no device yet.
+        assert!(!is_settling(sys.path(), "iqn.x"));
+        let late = session.join("device/target2:0:0/2:0:0:1");
+        fs::create_dir_all(&late).unwrap();
+        fs::write(late.join("type"), "0\n").unwrap();
+        assert!(is_settling(sys.path(), "iqn.x") && !is_settling(sys.path(), "iqn.y"));
+        fs::create_dir_all(late.join("block/sdb")).unwrap();
+        assert!(!is_settling(sys.path(), "iqn.x"));
     }
 }

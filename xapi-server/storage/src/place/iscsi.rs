@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long its LUNs may take to appear after a login, in steps.
 const STEPS: u32 = 150;
 const STEP: Duration = Duration::from_millis(200);
+/// For so many steps nothing new may appear before they are taken for all.
+const QUIET: u32 = 5;
 
 /// Exit status of `iscsiadm` for a session that is there already.
 const SESSION_EXISTS: i32 = 15;
@@ -280,12 +282,17 @@ fn claim(ground: &Ground, iqn: &str, sr: &str) {
     lock(&ground.sessions).entry(iqn.to_owned()).or_default().insert(sr.to_owned());
 }
 
-/// The LUNs of a session, once they have appeared.
-async fn luns(ground: &Ground, iqn: &str, enough: impl Fn(&[Lun]) -> bool) -> Vec<Lun> {
-    let mut found = Vec::new();
+/// The LUNs of a session, once the wanted one has appeared, or all of them where none is named.
+async fn luns(ground: &Ground, iqn: &str, config: &[(String, String)]) -> Vec<Lun> {
+    let named = value(config, "SCSIid").is_some() || value(config, "LUNid").is_some();
+    let (mut found, mut same) = (Vec::new(), 0);
     for _ in 0..STEPS {
-        found = lun::of_target(&ground.sys, iqn);
-        if enough(&found) {
+        let settling = lun::is_settling(&ground.sys, iqn);
+        let seen = lun::of_target(&ground.sys, iqn);
+        let quiet = !settling && !seen.is_empty() && seen == found;
+        same = if quiet { same + 1 } else { 0 };
+        found = seen;
+        if found.iter().any(|l| is_meant(config, l)) || !named && same >= QUIET {
             break;
         }
         tokio::time::sleep(STEP).await;
@@ -309,13 +316,9 @@ async fn reach(ground: &Ground, sr: &SrConfig) -> Result<(String, String)> {
     let Some(iqn) = target.iqn.clone() else {
         return Err(choose_target(ground, &target).await?);
     };
-    let named = value(config, "SCSIid").is_some() || value(config, "LUNid").is_some();
     login(ground, &target, &iqn, config).await?;
     claim(ground, &iqn, &sr.uuid);
-    let enough = |luns: &[Lun]| {
-        if named { luns.iter().any(|l| is_meant(config, l)) } else { !luns.is_empty() }
-    };
-    let found = luns(ground, &iqn, enough).await;
+    let found = luns(ground, &iqn, config).await;
     let meant = found.iter().find(|l| is_meant(config, l)).map(|l| format!("/dev/{}", l.device));
     let outcome = match meant {
         Some(device) if ground.exists(&device) => return Ok((iqn, device)),

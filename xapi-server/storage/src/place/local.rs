@@ -79,20 +79,24 @@ pub fn devices(sr: &SrConfig) -> Result<Vec<String>> {
     Ok(devices)
 }
 
+/// Refuses what is no block device.
+///
+/// # Errors
+/// SR_BACKEND_FAILURE_91.
+fn assert_block(device: &str) -> Result<()> {
+    let block = fs::metadata(device).is_ok_and(|m| m.file_type().is_block_device());
+    if block {
+        return Ok(());
+    }
+    Err(backend_failure(91, "The device parameter is invalid", &format!("{device} is no block device")))
+}
+
 /// Refuses a device that is in use or that holds something: making an SR there would destroy it. The original asks
 /// for the same with `force`.
 ///
 /// # Errors
 /// SR_BACKEND_FAILURE_55 for one in use, 42 for one that holds something.
 pub async fn assert_free(ground: &Ground, sr: &SrConfig, device: &str) -> Result<()> {
-    let block = fs::metadata(device).is_ok_and(|m| m.file_type().is_block_device());
-    if !block {
-        return Err(backend_failure(
-            91,
-            "The device parameter is invalid",
-            &format!("{device} is no block device"),
-        ));
-    }
     let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
     if mounts.lines().any(|line| line.split(' ').next().is_some_and(|m| m == device)) {
         return Err(backend_failure(55, "Partition in use", &format!("{device} is mounted")));
@@ -122,6 +126,7 @@ pub async fn assert_free(ground: &Ground, sr: &SrConfig, device: &str) -> Result
 pub async fn create(ground: &Ground, sr: &SrConfig) -> Result<()> {
     let devices = devices(sr)?;
     for device in &devices {
+        assert_block(device)?;
         assert_free(ground, sr, device).await?;
     }
     let group = group(sr);

@@ -61,9 +61,6 @@ fn die() {
 impl Host for Faulty {
     async fn run(&self, program: &str, args: &[&str], more: &[(&str, &str)]) -> Result<Output, String> {
         let now = self.left.fetch_sub(1, Ordering::SeqCst) == 0;
-        if std::env::var_os("XENNIX_LVM_TRACE").is_some() {
-            eprintln!("{program} {}", args[args.len().min(2)..].join(" "));
-        }
         if now && self.fault == Fault::KillBefore {
             die();
         }
@@ -75,6 +72,20 @@ impl Host for Faulty {
         if now && self.fault == Fault::KillAfter {
             die();
         }
+        told
+    }
+}
+
+/// Tools that tell each command and how long it took.
+struct Telling(Arc<dyn Host>);
+
+#[async_trait]
+impl Host for Telling {
+    async fn run(&self, program: &str, args: &[&str], more: &[(&str, &str)]) -> Result<Output, String> {
+        let begun = std::time::Instant::now();
+        let told = self.0.run(program, args, more).await;
+        let took = begun.elapsed().as_millis();
+        eprintln!("{took} ms: {program} {}", args[args.len().min(2)..].join(" "));
         told
     }
 }
@@ -118,6 +129,8 @@ impl LvmPlace {
                 (Arc::new(fake), dev, "/dev/fake".to_owned())
             }
         };
+        let told = std::env::var("XENNIX_LVM_TRACE").is_ok_and(|asked| !asked.is_empty());
+        let host: Arc<dyn Host> = if told { Arc::new(Telling(host)) } else { host };
         LvmPlace { run, policies: Arc::default(), host, dev, device, allocation: "thick", dir: None }
     }
 
@@ -156,9 +169,11 @@ impl LvmPlace {
         }
     }
 
-    /// Runs a tool.
+    /// Runs a tool; a real one sees the place's own device only, as below a device may lie another that shows the same.
     pub async fn tool(&self, program: &str, args: &[&str]) -> String {
-        self.host.succeed(program, args).await.unwrap()
+        let own = ["--devices", self.device.as_str()];
+        let own = if given().is_some() { &own[..] } else { &[] };
+        self.host.succeed(program, &[own, args].concat()).await.unwrap()
     }
 
     /// The group as the tools show it.
