@@ -127,7 +127,8 @@ async fn run(config: Config) -> Result<bool> {
     if let Some(listener) = disks {
         tokio::spawn(nbd::serve(xapi.clone(), listener, identity.config()?));
     }
-    let handlers = handlers::Handlers { audit_log: config.state_dir.join(AUDIT_LOG) };
+    let handlers =
+        handlers::Handlers { audit_log: config.state_dir.join(AUDIT_LOG), consoles: Arc::default() };
     let listeners = Listeners {
         http: address(config.http.as_deref())?,
         https: match address(config.https.as_deref())? {
@@ -137,6 +138,7 @@ async fn run(config: Config) -> Result<bool> {
         socket: config.socket.clone(),
     };
     let running = xapi_http::start(Arc::new(Api::new(xapi.clone(), handlers)), listeners).await?;
+    xapi_ops::startup::listening(&xapi, running.https.map(|address| address.port())).await;
     announce(&config, &running, fresh.as_deref(), &identity);
     let collector = tokio::spawn(collect(xapi));
     tokio::spawn(memory::keep_small());

@@ -258,14 +258,21 @@ pub enum ConsoleKind {
 }
 
 /// Where a console is reached on this host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum ConsolePlace {
     /// A server that speaks RFB on a local port.
     Tcp(std::net::SocketAddr),
     /// A server that speaks RFB on a local socket.
     Socket(std::path::PathBuf),
     /// A terminal.
-    Terminal(std::path::PathBuf),
+    Terminal {
+        /// The terminal.
+        path: std::path::PathBuf,
+        /// The file programs lock that read it.
+        lock: Option<std::path::PathBuf>,
+    },
+    /// Text both ways, opened for whoever asked; closing it ends what is at the other end.
+    Line(std::os::fd::OwnedFd),
 }
 
 /// Domains and their devices.
@@ -361,6 +368,10 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// Where a console of a domain is served; `None` when it has no such console.
     async fn console(&self, uuid: &str, kind: ConsoleKind) -> Result<Option<ConsolePlace>> {
         let _ = (uuid, kind);
+        Ok(None)
+    }
+    /// A text console of the control domain, which asks who is there; `None` when it has none.
+    async fn host_console(&self) -> Result<Option<ConsolePlace>> {
         Ok(None)
     }
     /// All domains but the control domain.

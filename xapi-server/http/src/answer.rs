@@ -31,6 +31,8 @@ pub struct Answer {
     pub close: bool,
     /// Transfers are answered in the form of HTTP/1.0: the end of the connection is the end of the body.
     pub transfer: bool,
+    /// What follows on the connection is no HTTP any more.
+    pub takes_over: bool,
 }
 
 impl Answer {
@@ -48,7 +50,15 @@ impl Answer {
             },
             close: false,
             transfer: false,
+            takes_over: false,
         }
+    }
+
+    /// The connection belongs to whoever waits for [`Upgrade::taken`](crate::Upgrade::taken): after a `CONNECT`, or,
+    /// with headers that say so, after an upgrade.
+    pub fn take_over(upgrade: Option<Vec<(&'static str, String)>>) -> Answer {
+        let status = if upgrade.is_some() { 101 } else { 200 };
+        Answer { headers: upgrade.unwrap_or_default(), takes_over: true, ..Answer::text(status, "", "") }
     }
 
     /// A transfer: what comes out of `pieces` until it ends; an error breaks the connection off.
@@ -63,6 +73,7 @@ impl Answer {
             length: None,
             close: true,
             transfer: true,
+            takes_over: false,
         }
     }
 
@@ -78,6 +89,7 @@ impl Answer {
             length: Some(length),
             close: false,
             transfer: false,
+            takes_over: false,
         }
     }
 
@@ -90,6 +102,13 @@ impl Answer {
                 headers.append(name, value);
             }
         };
+        if self.takes_over {
+            self.headers.iter().for_each(|(name, value)| put(name, value));
+            let mut response = Response::new(self.body);
+            *response.headers_mut() = headers;
+            *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
+            return response;
+        }
         if self.transfer {
             put("connection", "close");
             put("cache-control", "no-cache, no-store");

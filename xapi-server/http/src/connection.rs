@@ -19,7 +19,7 @@ use crate::{
     Answer, AnswerBody, Route, Service,
     answer::page,
     bare, query,
-    request::{HandlerRequest, Origin},
+    request::{HandlerRequest, Origin, Upgrade},
     route, rpc,
     upload::RequestBody,
 };
@@ -43,6 +43,11 @@ impl Wire {
     /// Any stream.
     pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static) -> Wire {
         Wire { ahead: Vec::new(), inner: Box::new(stream) }
+    }
+
+    /// Puts back what was read.
+    pub(crate) fn put_back(&mut self, bytes: &[u8]) {
+        self.ahead.splice(0..0, bytes.iter().copied());
     }
 }
 
@@ -163,7 +168,7 @@ const CLI: &[u8] = b"POST /cli";
 pub async fn serve<S: Service>(service: Arc<S>, origin: Origin, mut wire: Wire) -> io::Result<()> {
     let mut first = [0u8; CLI.len()];
     let mut have = 0;
-    while have < first.len() && (first[..have] == CLI[..have] || is_upload(&first[..have])) {
+    while have < first.len() && (first[..have] == CLI[..have] || is_bare(&first[..have])) {
         // The shortest request is longer than what tells them apart.
         let read = tokio::time::timeout(HEADERS, wire.read(&mut first[have..])).await??;
         if read == 0 {
@@ -176,13 +181,16 @@ pub async fn serve<S: Service>(service: Arc<S>, origin: Origin, mut wire: Wire) 
         service.cli(origin, wire).await;
         return Ok(());
     }
-    if is_upload(&first[..have]) && have >= bare::UPLOAD.len() {
+    if have >= bare::UPLOAD.len() && is_bare(&first[..have]) {
         let mut head = Vec::new();
         tokio::time::timeout(HEADERS, bare::read_head(&mut wire, &mut head, ALL_LINES)).await??;
+        if let Some(request) = bare::connect(&head) {
+            return bare::serve_connect(&*service, origin, request, wire).await;
+        }
         if let Some(request) = bare::endless(&head) {
             return bare::serve(&*service, origin, request, wire).await;
         }
-        wire.ahead.splice(0..0, head);
+        wire.put_back(&head);
     }
     let lent = Lent::new(wire);
     let answering = service_fn(move |request| {
@@ -202,10 +210,12 @@ pub async fn serve<S: Service>(service: Arc<S>, origin: Origin, mut wire: Wire) 
     outcome
 }
 
-/// An upload, as far as its first bytes tell.
-fn is_upload(first: &[u8]) -> bool {
-    let length = first.len().min(bare::UPLOAD.len());
-    first[..length] == bare::UPLOAD[..length]
+/// A request whose head may be read here, as far as its first bytes tell.
+fn is_bare(first: &[u8]) -> bool {
+    [bare::UPLOAD, bare::CONNECT].iter().any(|begin| {
+        let length = first.len().min(begin.len());
+        first[..length] == begin[..length]
+    })
 }
 
 fn too_long(headers: &HeaderMap) -> bool {
@@ -251,26 +261,24 @@ async fn answer<S: Service>(service: &S, origin: Origin, mut request: Request<In
             let upgrade = hyper::upgrade::on(&mut request);
             let length = request.headers().get("content-length").and_then(|v| v.to_str().ok()?.parse().ok());
             let request = request.map(|body| RequestBody::framed(body, length));
-            handle(service, handler, origin, request, path, upgrade).await
+            handle(service, handler, origin, request, path, Upgrade::Library(upgrade)).await
         }
     }
 }
 
-/// Answers an upload whose end nobody knows.
-pub async fn answer_upload<S: Service>(
+/// Answers a request whose head was not read by the HTTP library.
+pub async fn answer_bare<S: Service>(
     service: &S,
     origin: Origin,
-    mut request: Request<RequestBody>,
+    request: Request<RequestBody>,
+    upgrade: Upgrade,
 ) -> Answer {
     if origin != Origin::LocalSocket && too_long(request.headers()) {
         return page(431, "");
     }
     let path = request.uri().path().to_string();
     match route(request.method().as_str(), &path) {
-        Route::Handler(handler) => {
-            let upgrade = hyper::upgrade::on(&mut request);
-            handle(service, handler, origin, request, path, upgrade).await
-        }
+        Route::Handler(handler) => handle(service, handler, origin, request, path, upgrade).await,
         _ => page(403, ""),
     }
 }
@@ -281,7 +289,7 @@ async fn handle<S: Service>(
     origin: Origin,
     request: Request<RequestBody>,
     path: String,
-    upgrade: hyper::upgrade::OnUpgrade,
+    upgrade: Upgrade,
 ) -> Answer {
     let query = query::query(request.uri().query().unwrap_or_default());
     let (parts, body) = request.into_parts();

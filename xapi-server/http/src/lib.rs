@@ -16,8 +16,9 @@ mod upload;
 
 pub use answer::{Answer, AnswerBody, page};
 pub use connection::Wire;
+pub use hyper::HeaderMap;
 pub use query::{Basic, basic, cookies, query};
-pub use request::{HandlerRequest, Headers, Origin, RpcRequest};
+pub use request::{HandlerRequest, Headers, Origin, RpcRequest, Upgrade};
 pub use route::{Route, route};
 pub use serve::{Listeners, Running, start};
 pub use upload::RequestBody;

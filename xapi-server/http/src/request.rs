@@ -1,11 +1,13 @@
 //! What is known of a request.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
 
 use hyper::{HeaderMap, Method, upgrade::OnUpgrade};
+use hyper_util::rt::TokioIo;
+use tokio::sync::oneshot;
 use xapi_codec::Call;
 
-use crate::{query, upload::RequestBody};
+use crate::{Wire, connection::Lent, query, upload::RequestBody};
 
 /// Where a connection came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +69,35 @@ pub struct HandlerRequest {
     /// Body, unread.
     pub body: RequestBody,
     /// The connection, for handlers that take it over.
-    pub upgrade: OnUpgrade,
+    pub upgrade: Upgrade,
+}
+
+/// A connection that may be taken over once the request is answered.
+#[derive(Debug)]
+pub enum Upgrade {
+    /// The HTTP library hands it over.
+    Library(OnUpgrade),
+    /// The head was read here.
+    Bare(oneshot::Receiver<Wire>),
+}
+
+impl Upgrade {
+    /// The connection, after [`Answer::take_over`](crate::Answer::take_over) was sent.
+    ///
+    /// # Errors
+    /// The client hung up before.
+    pub async fn taken(self) -> io::Result<Wire> {
+        match self {
+            Upgrade::Library(upgrade) => {
+                let upgraded = upgrade.await.map_err(io::Error::other)?;
+                let parts = upgraded.downcast::<TokioIo<Lent>>().map_err(|_| io::ErrorKind::InvalidInput)?;
+                let mut wire = Wire::new(parts.io.into_inner());
+                wire.put_back(&parts.read_buf);
+                Ok(wire)
+            }
+            Upgrade::Bare(wire) => wire.await.map_err(|_| io::ErrorKind::ConnectionAborted.into()),
+        }
+    }
 }
 
 impl HandlerRequest {

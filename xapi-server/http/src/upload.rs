@@ -24,11 +24,17 @@ enum Inner {
     Framed { body: Incoming, length: Option<u64> },
     /// Everything until the client closes.
     Rest(ReadHalf<Lent>),
+    /// Nothing.
+    Empty,
 }
 
 impl RequestBody {
     pub(crate) fn framed(body: Incoming, length: Option<u64>) -> RequestBody {
         RequestBody(Inner::Framed { body, length })
+    }
+
+    pub(crate) fn empty() -> RequestBody {
+        RequestBody(Inner::Empty)
     }
 
     pub(crate) fn rest(read: ReadHalf<Lent>) -> RequestBody {
@@ -39,7 +45,7 @@ impl RequestBody {
     pub fn length(&self) -> Option<u64> {
         match &self.0 {
             Inner::Framed { length, .. } => length.filter(|length| *length < UNKNOWN),
-            Inner::Rest(_) => None,
+            Inner::Rest(_) | Inner::Empty => None,
         }
     }
 
@@ -61,6 +67,7 @@ impl RequestBody {
                     Err(error) => return Some(Err(io::Error::new(io::ErrorKind::UnexpectedEof, error))),
                 }
             },
+            Inner::Empty => None,
             Inner::Rest(read) => {
                 let mut bytes = BytesMut::with_capacity(PIECE);
                 match read.read_buf(&mut bytes).await {

@@ -11,7 +11,7 @@ use xapi_store::{Read, Tx};
 
 use crate::{
     Cx, Xapi,
-    handlers::{pbd, pif, sr as repository, vm},
+    handlers::{console, pbd, pif, sr as repository, vm},
     rules,
 };
 
@@ -132,6 +132,15 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
         tracing::warn!(%failure, "the network cards do not say how they are");
     }
     vm::guest::restart(&cx, cut).await;
+}
+
+/// Tells clients where they reach consoles, once it is known which port that is.
+pub async fn listening(xapi: &Arc<Xapi>, port: Option<u16>) {
+    let home = xapi.host.clone();
+    let port = port.filter(|port| *port != 443);
+    if let Err(failure) = xapi.store.commit(move |tx| console::listening(tx, &home, port)).await {
+        tracing::error!(%failure, "consoles could not be given this host's address");
+    }
 }
 
 /// Follows domains and the network for as long as the toolstack runs.

@@ -3,6 +3,7 @@
 
 mod audit;
 mod blob;
+mod console;
 mod database;
 pub mod declared;
 mod export;
@@ -10,6 +11,7 @@ mod import;
 mod raw_vdi;
 mod transfer;
 
+pub use console::Consoles;
 pub use transfer::{Caller, refuse};
 
 use std::{path::PathBuf, sync::Arc};
@@ -23,6 +25,8 @@ use xapi_store::{Read, Row};
 pub struct Handlers {
     /// File the audit lines are written to.
     pub audit_log: PathBuf,
+    /// Consoles somebody looks at.
+    pub consoles: Arc<Consoles>,
 }
 
 /// Only a status and headers that end the connection.
@@ -56,6 +60,8 @@ impl Handlers {
         request: HandlerRequest,
     ) -> Answer {
         match handler.name {
+            "connect_console" => return console::raw(xapi, &self.consoles, caller, request).await,
+            "connect_console_ws" => return console::socket(xapi, &self.consoles, caller, request).await,
             "get_export" => return export::vm(xapi, caller, request).await,
             "get_export_metadata" => return export::metadata(xapi, caller, request).await,
             "put_import" => return import::archive(xapi, caller, request).await,
@@ -81,9 +87,6 @@ impl Handlers {
             "get_pool_xml_db_sync" => database::answer(xapi).await,
             "sr_rrd" if request.query("uuid").is_none() => bare(400),
             "get_updates" => bare(404),
-            "connect_console_ws" | "connect_console" if named(xapi, ClassId::Console, request).is_none() => {
-                missing(ClassId::Console, "uuid")
-            }
             "get_vncsnapshot" if named(xapi, ClassId::Console, request).is_none() => {
                 missing(ClassId::Console, "uuid")
             }

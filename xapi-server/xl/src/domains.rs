@@ -17,7 +17,7 @@ use xapi_backend::{
 use xapi_schema::Result;
 
 use crate::{
-    ask, earlier,
+    ask, console, earlier,
     firmware::{self, Layouts, Memory},
     guest, image,
     records::Records,
@@ -212,22 +212,11 @@ impl Hypervisor for Domains {
     }
 
     async fn console(&self, uuid: &str, kind: ConsoleKind) -> Result<Option<ConsolePlace>> {
-        let shared = &self.shared;
-        let Some(domid) = shared.find(uuid).await? else { return Ok(None) };
-        let domain = format!("/local/domain/{domid}");
-        match kind {
-            ConsoleKind::Graphical => {
-                let port = shared.store.find(&format!("{domain}/console/vnc-port")).await?;
-                let port = port.and_then(|port| port.parse::<u16>().ok()).filter(|port| *port != 0);
-                Ok(port.map(|port| ConsolePlace::Tcp(std::net::SocketAddr::from(([127, 0, 0, 1], port)))))
-            }
-            ConsoleKind::Text => {
-                let node = if shared.is_hvm(uuid)? { "serial/0/tty" } else { "console/tty" };
-                let tty = shared.store.find(&format!("{domain}/{node}")).await?;
-                let tty = tty.filter(|tty| tty.starts_with("/dev/pts/") && !tty.contains(".."));
-                Ok(tty.map(|tty| ConsolePlace::Terminal(tty.into())))
-            }
-        }
+        console::place(&self.shared, uuid, kind).await
+    }
+
+    async fn host_console(&self) -> Result<Option<ConsolePlace>> {
+        console::login().map_err(|e| Failure::internal(format!("a login of this host: {e}")))
     }
 
     async fn domains(&self) -> Result<Vec<Domain>> {

@@ -7,6 +7,7 @@
 mod agent;
 mod ask;
 pub mod config;
+mod console;
 mod devices;
 mod domains;
 mod earlier;

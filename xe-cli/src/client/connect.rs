@@ -23,12 +23,14 @@ pub(super) struct Target {
     pub server: String,
     pub port: Option<u16>,
     pub tls: bool,
+    /// The server has named the port: no shortcut on the same machine.
+    pub exact: bool,
 }
 
 impl Target {
     /// The configured server.
     pub fn of(options: &Options) -> Target {
-        Target { server: options.server.clone(), port: options.port, tls: options.tls }
+        Target { server: options.server.clone(), port: options.port, tls: options.tls, exact: false }
     }
 
     /// The target and path of what the server names: a path, or `https://host/path`.
@@ -44,13 +46,13 @@ impl Target {
             Some((name, port)) if !host.ends_with(']') => (name, port.parse().ok()),
             _ => (host, None),
         };
-        (Target { server: server.into(), port, tls }, path.to_owned())
+        (Target { server: server.into(), port, tls, exact: port.is_some() }, path.to_owned())
     }
 }
 
 /// Opens a connection.
 pub(super) async fn connect(target: &Target) -> Result<Box<dyn Stream>, String> {
-    let local = target.server == "127.0.0.1";
+    let local = target.server == "127.0.0.1" && !target.exact;
     if local && let Ok(stream) = UnixStream::connect(SOCKET).await {
         return Ok(Box::new(stream));
     }

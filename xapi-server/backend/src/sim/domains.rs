@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use xapi_schema::{Failure, Result, errors};
 
-use super::{Faults, Machine, state::Kept};
+use super::{Faults, Machine, consoles, state::Kept};
 use crate::{
     Storage,
     hypervisor::{
-        Activity, AgentData, Disk, Domain, DomainEvent, DomainSpec, Happened, Hypervisor, Nic, Reply,
-        Request, Started,
+        Activity, AgentData, ConsoleKind, ConsolePlace, Disk, Domain, DomainEvent, DomainKind, DomainSpec,
+        Happened, Hypervisor, Nic, Reply, Request, Started,
     },
 };
 
@@ -33,7 +33,7 @@ struct Table {
 }
 
 pub struct Domains {
-    table: Kept<Table>,
+    table: Arc<Kept<Table>>,
     machine: Machine,
     faults: Arc<Faults>,
     /// Where the disks of guests are opened.
@@ -48,7 +48,7 @@ impl Domains {
         faults: Arc<Faults>,
         disks: Option<Arc<dyn Storage>>,
     ) -> std::io::Result<Domains> {
-        let table = Kept::open(&dir.join("domains.json"))?;
+        let table = Arc::new(Kept::open(&dir.join("domains.json"))?);
         Ok(Domains { table, machine, faults, disks, events: broadcast::channel(256).0 })
     }
 
@@ -60,6 +60,18 @@ impl Domains {
     /// Where events are put in.
     pub fn sender(&self) -> broadcast::Sender<DomainEvent> {
         self.events.clone()
+    }
+
+    /// How a guest is while it is the one it is now: its console ends with it.
+    fn observe(&self, uuid: &str) -> Option<consoles::Look> {
+        let domid = self.table.look(|table| table.guests.get(uuid).map(|guest| guest.domid))?;
+        let (table, uuid) = (self.table.clone(), uuid.to_string());
+        Some(Box::new(move || {
+            table.look(|table| {
+                let guest = table.guests.get(&uuid).filter(|guest| guest.domid == domid)?;
+                Some((guest.activity, guest.spec.clone()))
+            })
+        }))
     }
 
     fn change<R>(&self, uuid: &str, change: impl FnOnce(&mut Guest) -> Result<R>) -> Result<R> {
@@ -348,6 +360,27 @@ impl Hypervisor for Domains {
             guest.spec.xenstore_data = data;
             Ok(())
         })
+    }
+
+    async fn console(&self, uuid: &str, kind: ConsoleKind) -> Result<Option<ConsolePlace>> {
+        self.faults.check("console")?;
+        let Some(look) = self.observe(uuid) else { return Ok(None) };
+        let hvm = look().is_some_and(|(_, spec)| spec.kind == DomainKind::Hvm);
+        let (events, uuid) = (self.events.clone(), uuid.to_string());
+        let opened = match kind {
+            ConsoleKind::Graphical if hvm => consoles::display(look).await,
+            ConsoleKind::Graphical => return Ok(None),
+            // Nobody listening is fine: who ended is asked for later.
+            ConsoleKind::Text => consoles::text(look, move |what| {
+                let _ = events.send(DomainEvent { uuid: uuid.clone(), what });
+            }),
+        };
+        opened.map(Some).map_err(|e| Failure::internal(format!("a simulated console: {e}")))
+    }
+
+    async fn host_console(&self) -> Result<Option<ConsolePlace>> {
+        let opened = consoles::host();
+        opened.map(Some).map_err(|e| Failure::internal(format!("a simulated console: {e}")))
     }
 
     async fn agent(&self, uuid: &str) -> Result<Option<AgentData>> {

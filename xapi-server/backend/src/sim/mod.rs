@@ -4,6 +4,7 @@
 //! where a test tells it to ([`Faults`]). Nothing of it is proof that real Xen does the same.
 
 mod changes;
+mod consoles;
 mod domains;
 mod faults;
 mod host;

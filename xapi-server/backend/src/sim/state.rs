@@ -32,6 +32,11 @@ impl<T: Serialize + DeserializeOwned + Default + Clone> Kept<T> {
         self.value.lock().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
+    /// Looks at the content.
+    pub fn look<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        look(&self.value.lock().unwrap_or_else(|e| e.into_inner()))
+    }
+
     /// Changes the content; nothing has changed when the closure or the disk fails.
     pub fn change<R>(&self, change: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
         let mut value = self.value.lock().unwrap_or_else(|e| e.into_inner());

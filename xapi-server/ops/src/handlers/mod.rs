@@ -3,7 +3,7 @@
 mod auth;
 mod blob;
 mod bond;
-mod console;
+pub mod console;
 mod data_source;
 pub mod host;
 pub(crate) mod host_crashdump;

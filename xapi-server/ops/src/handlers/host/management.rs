@@ -14,7 +14,10 @@ use xapi_schema::{
 use xapi_store::{Read, Tx};
 
 use super::assert_here;
-use crate::{Cx, Registry, handlers::pif as card};
+use crate::{
+    Cx, Registry,
+    handlers::{console, pif as card},
+};
 
 /// Key of `host.other_config`: seconds within which somebody must reach the host over the network after its
 /// management changed, or the change is taken back. Absent, changes stay as they are, like the original's.
@@ -55,7 +58,11 @@ pub fn follow(tx: &mut Tx, this: &Ref<Pif>) -> Result<()> {
         return Ok(());
     }
     let (home, now) = (tx.get(this, pif::host)?, address(tx, this)?);
-    if tx.get(&home, host::address)? == now { Ok(()) } else { tx.set(&home, host::address, now) }
+    if tx.get(&home, host::address)? == now {
+        return Ok(());
+    }
+    tx.set(&home, host::address, now)?;
+    console::readdress(tx, &home)
 }
 
 fn current(read: &impl Read, home: &Ref<Host>) -> Result<Option<Ref<Pif>>> {

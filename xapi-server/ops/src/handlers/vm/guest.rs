@@ -489,8 +489,8 @@ async fn agree(cx: &Cx, this: &Ref<Vm>, domain: Option<Domain>, unbuilt: &[Strin
             tracing::warn!(vm = %target, domid = domain.domid, "a VM runs that was not started here");
             tx.set(&target, vm::resident_on, home.clone())?;
             appear(tx, &target, now)?;
-            console::offer(tx, &target, &home)?;
         }
+        console::offer(tx, &target, &home)?;
         let paused = domain.activity == Activity::Paused;
         tx.set(&target, vm::power_state, if paused { State::Paused } else { State::Running })?;
         tx.set(&target, vm::domid, domain.domid)?;

@@ -1,0 +1,10 @@
+//! The RFB protocol from a server's side (RFC 6143 and the extensions viewers use): what a viewer says, text shown as
+//! pictures, and whether somebody is at the keyboard.
+
+mod activity;
+mod encode;
+mod message;
+mod serve;
+
+pub use activity::Activity;
+pub use serve::serve;
