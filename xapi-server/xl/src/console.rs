@@ -9,7 +9,7 @@ use nix::{
 };
 use tokio::process::Command;
 use xapi_backend::hypervisor::{ConsoleKind, ConsolePlace};
-use xapi_schema::Result;
+use xapi_schema::{Failure, Result};
 
 use crate::shared::Shared;
 
@@ -62,9 +62,10 @@ fn is_terminal(path: &str) -> bool {
 }
 
 /// Lets the system ask who is there, on a terminal of its own. Who hangs up ends it.
-pub fn login() -> io::Result<Option<ConsolePlace>> {
+pub fn login() -> Result<Option<ConsolePlace>> {
     let Some(program) = LOGIN.iter().find(|path| Path::new(path).exists()) else { return Ok(None) };
-    start(Command::new("setsid").args(["--ctty", program])).map(Some)
+    let started = start(Command::new("setsid").args(["--ctty", program]));
+    started.map(Some).map_err(|error| Failure::internal(format!("{program}: {error}")))
 }
 
 fn start(command: &mut Command) -> io::Result<ConsolePlace> {

@@ -216,7 +216,7 @@ impl Hypervisor for Domains {
     }
 
     async fn host_console(&self) -> Result<Option<ConsolePlace>> {
-        console::login().map_err(|e| Failure::internal(format!("a login of this host: {e}")))
+        console::login()
     }
 
     async fn domains(&self) -> Result<Vec<Domain>> {
