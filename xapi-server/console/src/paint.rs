@@ -18,9 +18,9 @@ pub fn paint(looks: &[Look]) -> Pixels {
     let mut data = vec![[0; 3]; width * font::HEIGHT];
     for (n, look) in looks.iter().enumerate() {
         let shape = font::glyph(look.c);
-        for y in 0..font::HEIGHT {
+        for (y, dots) in shape.iter().enumerate().take(font::HEIGHT) {
             let line = look.underlined && y == font::HEIGHT - 2 || look.struck && y == font::HEIGHT / 2;
-            let bits = if line { 0xff } else { shape[y] };
+            let bits = if line { 0xff } else { *dots };
             let start = y * width + n * font::WIDTH;
             for (x, pixel) in data[start..start + font::WIDTH].iter_mut().enumerate() {
                 *pixel = if bits & (0x80 >> x) != 0 { look.ink } else { look.paper };

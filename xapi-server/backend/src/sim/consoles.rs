@@ -213,10 +213,8 @@ impl Program for Login {
                     said += &self.prompt();
                     happened = happened.or(what);
                 }
-                0x7f | 0x08 => {
-                    if self.line.pop().is_some() {
-                        said += "\x08 \x08";
-                    }
+                0x7f | 0x08 if self.line.pop().is_some() => {
+                    said += "\x08 \x08";
                 }
                 0x03 => {
                     self.line.clear();

@@ -161,10 +161,7 @@ fn length(bytes: &[u8]) -> Result<Option<usize>, Nonsense> {
             Some(length) => Some(9 + most(usize::from(*length), 64)?),
             None => None,
         },
-        251 => match bytes.get(6) {
-            Some(screens) => Some(8 + 16 * usize::from(*screens)),
-            None => None,
-        },
+        251 => bytes.get(6).map(|screens| 8 + 16 * usize::from(*screens)),
         // Keys with their place on the keyboard, and sound.
         255 => match (bytes.get(1), short(2)) {
             (Some(0), _) => Some(12),
