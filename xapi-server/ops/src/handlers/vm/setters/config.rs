@@ -1,13 +1,13 @@
 //! Setters of a VM's maps.
 
 use xapi_schema::{
-    Field, FromValue, Map, Ref, Result, Value,
+    ApiType, Field, FromValue, Map, Ref, Result, Value,
     classes::{Host, Vdi, Vm, VmOperations as Op, VmPowerState as State, host, vm},
     errors,
 };
 use xapi_store::{Read, Tx};
 
-use crate::{Cx, Registry, guard, handlers::vm::start::GENERIC_BIOS_STRINGS, rules};
+use crate::{Cx, Registry, declared, guard, handlers::vm::start::GENERIC_BIOS_STRINGS, rules};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
@@ -37,7 +37,16 @@ pub fn register(on: &mut Registry) {
 type Texts = Map<String, String>;
 
 async fn set_map(cx: Cx, this: Ref<Vm>, field: Field<Vm, Texts>, value: Texts) -> Result<()> {
-    cx.commit(move |tx| tx.set(&this, field, value)).await
+    cx.commit(move |tx| with_marks(tx, &this, |tx| tx.set(&this, field, value))).await
+}
+
+/// Changes a map. What clients may do to a declared VM hangs on the marks among its keys.
+fn with_marks(tx: &mut Tx, this: &Ref<Vm>, change: impl FnOnce(&mut Tx) -> Result<()>) -> Result<()> {
+    let before = tx.get(this, vm::other_config)?;
+    change(tx)?;
+    let after = tx.get(this, vm::other_config)?;
+    let marks = declared::differs(&before.into_value(), &after.into_value());
+    if marks { rules::refresh(tx, this) } else { Ok(()) }
 }
 
 fn add_pair(
@@ -64,11 +73,14 @@ async fn add(
     key: String,
     value: String,
 ) -> Result<()> {
-    cx.commit(move |tx| add_pair(tx, &this, field, name, key, value)).await
+    cx.commit(move |tx| with_marks(tx, &this, |tx| add_pair(tx, &this, field, name, key, value))).await
 }
 
 async fn remove(cx: Cx, this: Ref<Vm>, field: Field<Vm, Texts>, key: String) -> Result<()> {
-    cx.commit(move |tx| tx.update(&this, field, |map| map.remove(key.as_str()))).await
+    let change = move |tx: &mut Tx| {
+        with_marks(tx, &this, |tx| tx.update(&this, field, |map| map.remove(key.as_str())))
+    };
+    cx.commit(change).await
 }
 
 async fn set_nvram(cx: Cx, this: Ref<Vm>, value: Texts) -> Result<()> {
