@@ -116,10 +116,10 @@ pub fn run(setup: &str, steps: &[(String, &str)]) -> Vec<Ran> {
     let complained = String::from_utf8_lossy(&output.stderr).into_owned();
     let mut ran = Vec::new();
     let mut rest = said.as_str();
-    for number in 0..steps.len() {
+    for (number, step) in steps.iter().enumerate() {
         let mark = format!("\n@@ {number} ");
         let Some((before, after)) = rest.split_once(&mark) else {
-            panic!("the machine stopped before {:?}: {rest}\n{complained}", steps[number].0);
+            panic!("the machine stopped before {:?}: {rest}\n{complained}", step.0);
         };
         let (code, after) = after.split_once('\n').unwrap();
         ran.push(Ran { code: code.parse().unwrap(), said: before.to_string() });
