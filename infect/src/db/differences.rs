@@ -156,6 +156,7 @@ pub const FIELDS: &[Difference] = &[
     server("PIF", "gateway", Effect::Rewritten, "of this host: what the network tells where addresses are not static"),
     server("PIF", "IPv6", Effect::Rewritten, "of this host: what the network tells where addresses are not static"),
     server("PIF", "ipv6_gateway", Effect::Rewritten, "of this host: what the network tells where addresses are not static"),
+    server("VDI", "cbt_enabled", Effect::Becomes("false"), "before anything of an adopted SR is written, changes it does not follow would be missing from the next backup"),
     server("host_cpu", "vendor", Effect::Rewritten, MACHINE),
     server("host_cpu", "speed", Effect::Rewritten, MACHINE),
     server("host_cpu", "modelname", Effect::Rewritten, MACHINE),
