@@ -68,6 +68,8 @@ pub struct RowRule {
     pub by: By,
     /// What happens.
     pub rule: &'static str,
+    /// May an object of the old database be missing in the new state?
+    pub gone: bool,
     /// Why.
     pub reason: &'static str,
 }
@@ -173,12 +175,12 @@ pub const FIELDS: &[Difference] = &[
 /// Differences of whole objects.
 #[rustfmt::skip]
 pub const ROWS: &[RowRule] = &[
-    RowRule { class: "console", by: By::Import, rule: "a guest's are kept aside, not carried over", reason: "they end with the guest's domain" },
-    RowRule { class: "host_cpu", by: By::Server, rule: "made where a processor has none, gone where there is no such processor", reason: MACHINE },
-    RowRule { class: "console", by: By::Server, rule: "a control domain's are made where it lacks one", reason: "it has a text and a graphical one" },
-    RowRule { class: "SM", by: By::Server, rule: "made where a driver has none", reason: "the server tells what types of SR it serves" },
-    RowRule { class: "user", by: By::Server, rule: "root's is made where there is none", reason: "the file need not have it" },
-    RowRule { class: "network", by: By::Server, rule: "the internal one (bridge xenapi) is made where there is none", reason: "guests' agents expect it" },
+    RowRule { class: "console", by: By::Import, rule: "a guest's are kept aside, not carried over", gone: false, reason: "they end with the guest's domain" },
+    RowRule { class: "host_cpu", by: By::Server, rule: "made where a processor has none, gone where there is no such processor", gone: true, reason: MACHINE },
+    RowRule { class: "console", by: By::Server, rule: "a control domain's are made where it lacks one", gone: false, reason: "it has a text and a graphical one" },
+    RowRule { class: "SM", by: By::Server, rule: "made where a driver has none", gone: false, reason: "the server tells what types of SR it serves" },
+    RowRule { class: "user", by: By::Server, rule: "root's is made where there is none", gone: false, reason: "the file need not have it" },
+    RowRule { class: "network", by: By::Server, rule: "the internal one (bridge xenapi) is made where there is none", gone: false, reason: "guests' agents expect it" },
 ];
 
 /// Classes whose objects the original forgets at each start, so that a file has none; rows are kept aside.

@@ -198,7 +198,7 @@ fn object(
 ) -> Result<()> {
     let this = row.reference.as_str();
     let Some(stored) = journal.get(this).map_err(storing(path))? else {
-        match differences::of_rows(table, By::Server).filter(|rule| rule.rule == "made anew") {
+        match differences::of_rows(table, By::Server).filter(|rule| rule.gone) {
             Some(rule) => tally.meant(table, "", rule.rule, rule.reason, this),
             None => tally.wrong(table, this, "", "is not in the new state"),
         }
