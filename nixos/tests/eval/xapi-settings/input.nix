@@ -15,6 +15,8 @@
         network = "existing";
         storage = "sim";
         auth = "pam";
+        drivers = "none";
+        run-dir = "/run/xennix-2";
         root-password-file = "/run/keys/xapi-root";
         first-boot = "/etc/xennix/first-boot.toml";
         log = "warn,audit=info";
