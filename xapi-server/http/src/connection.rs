@@ -49,6 +49,23 @@ impl Wire {
     pub(crate) fn put_back(&mut self, bytes: &[u8]) {
         self.ahead.splice(0..0, bytes.iter().copied());
     }
+
+    /// Ends it so that the last answer arrives: a connection closed with unread bytes is reset, and the reset may
+    /// overtake the answer. So what a client still sends is listened to for a while.
+    pub async fn linger(&mut self) {
+        let drained = async {
+            self.shutdown().await?;
+            let (mut bytes, mut left) = (vec![0; 64 << 10], REST);
+            loop {
+                let read = self.read(&mut bytes).await?;
+                match left.checked_sub(read) {
+                    Some(less) if read > 0 => left = less,
+                    _ => return io::Result::Ok(()),
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LINGER, drained).await;
+    }
 }
 
 impl AsyncRead for Wire {
@@ -103,24 +120,11 @@ impl Lent {
         work(Pin::new(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    /// Ends it so that the last answer arrives: a connection closed with unread bytes is reset, and the reset may
-    /// overtake the answer. So what a client still sends is listened to for a while. One that others hold (it was
-    /// upgraded, or its body is still being read) is left to them.
+    /// Ends it as [`Wire::linger`] does. One that others hold (it was upgraded, or its body is still being read) is
+    /// left to them.
     pub async fn linger(self) {
         let Ok(wire) = Arc::try_unwrap(self.0) else { return };
-        let mut wire = wire.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let drained = async {
-            wire.shutdown().await?;
-            let (mut bytes, mut left) = (vec![0; 64 << 10], REST);
-            loop {
-                let read = wire.read(&mut bytes).await?;
-                match left.checked_sub(read) {
-                    Some(less) if read > 0 => left = less,
-                    _ => return io::Result::Ok(()),
-                }
-            }
-        };
-        let _ = tokio::time::timeout(LINGER, drained).await;
+        wire.into_inner().unwrap_or_else(PoisonError::into_inner).linger().await;
     }
 }
 

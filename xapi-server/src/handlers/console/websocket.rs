@@ -114,6 +114,10 @@ async fn pump(wire: Wire, form: Form, stream: DuplexStream) {
     };
     tokio::select! { () = up => {}, () = down => {} }
     let _ = tokio::time::timeout(FAREWELL, to_client.close()).await;
+    // The two halves are of one socket; a client that is still sending gets to read the goodbye.
+    if let Ok(mut socket) = to_client.reunite(from_client) {
+        socket.get_mut().linger().await;
+    }
 }
 
 #[cfg(test)]
