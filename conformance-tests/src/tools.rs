@@ -9,6 +9,9 @@ use std::{
 
 use crate::server::target_dir;
 
+/// How often a registry that does not answer is asked.
+const TRIES: usize = 3;
+
 /// Whether missing tools are failures.
 fn required() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
@@ -40,12 +43,22 @@ fn fetch(name: &str, program: &str, install: impl Fn(&mut Command, &Path)) -> Re
     if done.exists() {
         return Ok(dir);
     }
-    std::fs::create_dir_all(&dir).map_err(|e| e.to_string())?;
-    let mut command = Command::new(program);
-    install(&mut command, &dir);
-    run(&mut command)?;
-    std::fs::write(&done, "").map_err(|e| e.to_string())?;
-    Ok(dir)
+    let mut complaint = String::new();
+    for _ in 0..TRIES {
+        // What an earlier try left would be taken for installed.
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).map_err(|e| e.to_string())?;
+        let mut command = Command::new(program);
+        install(&mut command, &dir);
+        match run(&mut command) {
+            Ok(_) => {
+                std::fs::write(&done, "").map_err(|e| e.to_string())?;
+                return Ok(dir);
+            }
+            Err(why) => complaint = why,
+        }
+    }
+    Err(complaint)
 }
 
 /// Runs a program to its end; the answer is what it printed.
