@@ -12,6 +12,8 @@ in
   layouts = import ./layouts.nix { inherit prelude; };
   toml = import ./toml.nix { inherit prelude; };
   render = import ./render.nix { inherit prelude; };
+  unit = import ./unit.nix { inherit prelude; };
+  tools = import ./tools.nix;
   upstream = import ./upstream-options.nix;
   # Checks as NixOS assertions; the id lets tests and people find the one that failed.
   assertions = map (one: { inherit (one) assertion; message = "xennix (${one.id}): ${one.message}"; });

@@ -158,6 +158,7 @@ services
 // at "${boot}/timesyncd.nix" { "services.timesyncd.enable" = flag; }
 // at "nixos/modules/tasks/filesystems.nix" {
   "boot.supportedFilesystems" = texts;
+  "system.fsPackages" = t: t.listOf t.anything;
   "fileSystems.<name>.device" = t: t.nullOr t.str;
   "fileSystems.<name>.fsType" = text;
   "fileSystems.<name>.options" = texts;
@@ -179,6 +180,7 @@ services
 // at "nixos/modules/virtualisation/xen-dom0.nix" {
   "virtualisation.xen.enable" = flag;
   "virtualisation.xen.package" = t: t.package;
+  "virtualisation.xen.qemu.package" = t: t.package;
   "virtualisation.xen.boot.params" = texts;
   "virtualisation.xen.dom0Resources.memory" = t: t.ints.unsigned;
   "virtualisation.xen.dom0Resources.maxMemory" = t: t.ints.unsigned;

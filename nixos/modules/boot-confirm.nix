@@ -37,8 +37,8 @@ in
         "${boot.resolved} can't start an entry just once: use systemd-boot, or set `xennix.boot.confirm.enable = false`")
     ];
     environment.systemPackages = [ boot.package ];
-    # Where `no-confirm` goes.
-    systemd.tmpfiles.rules = [ "d /run/xennix 0755 root root -" ];
+    # Where `no-confirm` goes; the toolstack's own directory, too.
+    systemd.tmpfiles.rules = [ "d /run/xennix 0700 root root -" ];
     # After the loader was installed: the new generation is for one start, the default stays.
     boot.loader.systemd-boot.extraInstallCommands = mkIf (boot.resolved == "systemd-boot") ''
       ${tool} arm ${loader}

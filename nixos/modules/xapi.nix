@@ -1,14 +1,21 @@
-# The toolstack daemon: every key of its settings file as a typed option, and its unit.
+# The toolstack daemon: every key of its settings file as a typed option, and its unit, which is the one other systems
+# get (packaging/systemd) with this system's paths.
 { lib, config, pkgs, ... }:
 let
-  inherit (lib) mkIf types;
+  inherit (lib) mkDefault mkIf types;
   make = import ./make.nix lib;
   pure = import ../lib;
-  inherit (pure.prelude) optional;
+  inherit (pure.prelude) optional optionalAttrs optionals;
   cfg = config.services.xapi;
   settings = pure.toml.file cfg.settings;
   nullable = types.nullOr types.str;
   listening = address: port: if port == null then "none" else "${if builtins.match ".*:.*" address != null then "[${address}]" else address}:${toString port}";
+  unit = builtins.readFile ../../packaging/systemd/xapi.service;
+  xen = config.xennix.hypervisor.enable;
+  tools = pure.tools.always
+    // optionalAttrs (cfg.settings.storage != "sim") pure.tools.storage
+    // optionalAttrs xen pure.tools.xen
+    // (pure.tools.${cfg.settings.network} or { });
 in
 {
   options.services.xapi = {
@@ -18,6 +25,13 @@ in
       "The package with `bin/xapi`.";
     xePackage = make.derived (types.nullOr types.package) pkgs.xennix.xe "pkgs.xennix.xe" null
       "The package with `bin/xe`, put on the path of all users; null leaves it out.";
+    path = make.derived (types.listOf (types.either types.package types.str))
+      (map (name: pkgs.${name}) (builtins.attrNames tools)
+        # Besides its programs, those it keeps for itself: what processors can do for guests is told by one of them.
+        ++ optionals xen [ config.virtualisation.xen.package "${config.virtualisation.xen.package}/libexec/xen" config.virtualisation.xen.qemu.package ])
+      "what it starts with these settings"
+      (lib.literalExpression "[ pkgs.lvm2 pkgs.util-linux ]")
+      "Packages with the programs it starts: what is not there, it does without.";
     dataDir = make.value make.kinds.absolute "/var/lib/xennix" "/persist/xennix" "Directory of the server's state.";
     openFirewall = make.flag true "Whether to open the server's ports in the firewall.";
     listen = {
@@ -54,6 +68,8 @@ in
   config = mkIf cfg.enable {
     environment.etc."xennix/xapi.toml".text = settings;
     environment.systemPackages = optional (cfg.xePackage != null) cfg.xePackage;
+    # What `mount` needs for servers of files is found on the system's path only.
+    system.fsPackages = optionals (cfg.settings.storage != "sim") [ pkgs.nfs-utils pkgs.cifs-utils ];
     networking.firewall.allowedTCPPorts = mkIf cfg.openFirewall
       (builtins.filter (port: port != null) [ cfg.listen.httpPort cfg.listen.port ]);
     security.pam.services = mkIf (cfg.settings.auth == "pam") { xapi.unixAuth = true; };
@@ -61,22 +77,18 @@ in
       description = "XenNix toolstack daemon";
       wantedBy = [ "multi-user.target" ];
       wants = [ "network-online.target" ];
-      after = [ "network-online.target" ] ++ optional config.xennix.hypervisor.enable "xen-init-dom0.service";
-      requires = optional config.xennix.hypervisor.enable "xen-init-dom0.service";
+      # ovs-vswitchd.service is what others call openvswitch-switch.service.
+      after = pure.unit.list "Unit" "After" unit ++ [ "ovs-vswitchd.service" ];
+      requires = optional xen "xen-init-dom0.service";
+      inherit (cfg) path;
       # The identity is the declared one, but a host that has one keeps it.
       preStart = ''
         (umask 077; mkdir -p ${cfg.settings.state-dir} "$(dirname ${cfg.settings.socket})")
         [ -s ${cfg.settings.state-dir}/host-uuid ] || (umask 077; printf %s ${config.xennix.host.uuid} > ${cfg.settings.state-dir}/host-uuid)
       '';
       restartTriggers = [ settings ];
-      serviceConfig = {
+      serviceConfig = builtins.mapAttrs (_: mkDefault) (removeAttrs (pure.unit.settings "Service" unit) [ "ExecStart" ]) // {
         ExecStart = "${cfg.package}/bin/xapi --config /etc/xennix/xapi.toml";
-        Restart = "on-failure";
-        RestartSec = 2;
-        # Guests live on when the server restarts: only the server itself is stopped.
-        KillMode = "process";
-        LimitMEMLOCK = "infinity";
-        LimitNOFILE = 65536;
       };
     };
   };

@@ -3,16 +3,17 @@
 let
   inherit (pkgs) lib;
   root = ../..;
-  # Output -> program and the crate it comes from.
+  # Program -> the crate it comes from and the output it goes to. The disk server lies beside the daemon, which starts it.
   programs = {
-    out = { crate = "xapi-server"; binary = "xapi"; at = "xapi-server"; };
+    xapi = { crate = "xapi-server"; binary = "xapi"; at = "xapi-server"; output = "out"; };
+    disk = { crate = "xennix-disk"; binary = "xennix-disk"; at = "xapi-server/disk"; output = "out"; };
     xe = { crate = "xe-cli"; binary = "xe"; at = "xe-cli"; };
     boot = { crate = "xennix-boot"; binary = "xennix-boot"; at = "nixos/boot"; };
     reconcile = { crate = "xennix-manifest"; binary = "xennix-reconcile"; at = "nixos/reconcile"; };
     infect = { crate = "infect"; binary = "infect"; at = "infect"; };
   };
   there = builtins.filter (name: builtins.pathExists (root + "/${programs.${name}.at}/Cargo.toml")) (builtins.attrNames programs);
-  others = builtins.filter (name: name != "out") there;
+  others = builtins.filter (name: !(programs.${name} ? output)) there;
   manifest = builtins.fromTOML (builtins.readFile (root + "/Cargo.toml"));
   # Rust and what its programs embed; not the documents, the Nix code or what git ignores.
   source = lib.cleanSourceWith {
@@ -38,7 +39,12 @@ let
     postInstall = ''
       # Tools of the tests and benches stay behind.
       find "$out/bin" -type f ${lib.concatMapStringsSep " " (name: "! -name ${programs.${name}.binary}") there} -delete
-    '' + lib.concatMapStringsSep "\n" (name: ''moveToOutput bin/${programs.${name}.binary} "''$${name}"'') others;
+    '' + lib.concatMapStringsSep "\n" (name: ''moveToOutput bin/${programs.${name}.binary} "''$${name}"'') others
+    + "\n" + ''
+      for page in packaging/man/*.[1-8]; do
+        install -D -m 644 "$page" "$out/share/man/man''${page##*.}/''${page##*/}"
+      done
+    '';
     meta = {
       description = "Xen toolstack, drop-in for XAPI";
       license = [ lib.licenses.mit lib.licenses.asl20 ];
@@ -46,6 +52,5 @@ let
       mainProgram = "xapi";
     };
   };
-  named = name: { name = if name == "out" then "xapi" else name; value = workspace.${name}; };
 in
-builtins.listToAttrs (map named there) // { inherit workspace; }
+builtins.listToAttrs (map (name: { inherit name; value = workspace.${name}; }) others) // { xapi = workspace.out; inherit workspace; }

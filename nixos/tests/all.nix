@@ -71,7 +71,7 @@ let
       && reaches (builtins.genList (i: builtins.elemAt parts (i + size)) (builtins.length parts - size)) case.golden.set.${stem})
     (attrNames case.golden.set);
   # Read, or set by the flake, or shown elsewhere in the golden files.
-  elsewhere = [ "assertions" "warnings" "system.build" "systemd.package" "networking.hostName" "nixpkgs.overlays" ];
+  elsewhere = [ "assertions" "warnings" "system.build" "systemd.package" "networking.hostName" "nixpkgs.overlays" "virtualisation.xen.qemu.package" ];
 in
 {
   inherit golden;
@@ -80,5 +80,6 @@ in
   uncovered = map (option: dotted option.loc) (unset (notReadOnly (dom0Options ++ guestOptions)));
   unusedUpstream = filter (path: !(elem path elsewhere) && !(any (case: usedBy case path) (attrValues cases))) (attrNames upstream);
   upstream = mapAttrs (_: one: { inherit (one) file; from = one.from or "nixpkgs"; type = (one.type lib.types).description; }) upstream;
+  inherit (import ../lib) tools;
   settings = builtins.filter (name: name != null) (map (option: if lib2 option.loc == [ "services" "xapi" ] && builtins.length option.loc == 4 && builtins.elemAt option.loc 2 == "settings" then builtins.elemAt option.loc 3 else null) dom0Options);
 }

@@ -12,7 +12,13 @@ let
     modules = [
       (import ./stubs.nix { inherit lib from; })
       (if guest then ../modules/domu-guest.nix else ../modules)
-      { _file = "base"; networking.hostName = lib.mkOverride 1000 "dom0"; systemd.package = lib.mkOverride 1000 pkgs.systemd; }
+      {
+        _file = "base";
+        networking.hostName = lib.mkOverride 1000 "dom0";
+        systemd.package = lib.mkOverride 1000 pkgs.systemd;
+        virtualisation.xen.package = lib.mkOverride 1400 pkgs.xen;
+        virtualisation.xen.qemu.package = lib.mkOverride 1400 pkgs.qemu_xen;
+      }
       { _file = "case"; imports = [ given.module ]; }
     ];
   };
@@ -40,10 +46,10 @@ let
     (path:
       let option = at options path; name = builtins.concatStringsSep "." path;
       in
-      if builtins.elem name [ "assertions" "warnings" "systemd.package" "networking.hostName" "system.build" ] || !option.isDefined then [ ]
+      if builtins.elem name [ "assertions" "warnings" "systemd.package" "networking.hostName" "system.build" "virtualisation.xen.qemu.package" ] || !option.isDefined then [ ]
       else
         let value = sorted name (plain (defined (at config path))); in
-        if value == { } then [ ] else [{ inherit name; inherit value; }])
+        if value == { } || value == pkgs.xen.outPath then [ ] else [{ inherit name; inherit value; }])
     stems);
   # Without the members nobody set, and what is empty then.
   defined = value:
@@ -58,7 +64,7 @@ let
     else value;
   # What several modules add to has no order of its own.
   sorted = name: value:
-    if builtins.elem name [ "environment.systemPackages" "networking.firewall.allowedTCPPorts" ] then builtins.sort builtins.lessThan value else value;
+    if builtins.elem name [ "environment.systemPackages" "networking.firewall.allowedTCPPorts" "systemd.tmpfiles.rules" ] then builtins.sort builtins.lessThan value else value;
 
   failed = filter (one: !one.assertion) (if options.assertions.isDefined then config.assertions else [ ]);
 in

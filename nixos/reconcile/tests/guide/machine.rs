@@ -65,7 +65,7 @@ inside "xennix-boot install --grub /old/boot/grub --root-uuid 2f1d9a9c-7a44-4a43
 printf 'init=/%s/init\n' "$top" >root/command-line
 mount --bind root/command-line proc/cmdline
 # What the modules say is made at each start.
-grep -q '"d /run/xennix 0755 root root -"' "$REPO/nixos/tests/eval/boot-grub-foreign/expected.json"
+grep -q '"d /run/xennix 0700 root root -"' "$REPO/nixos/tests/eval/boot-grub-foreign/expected.json"
 mkdir run/xennix
 "#;
 

@@ -5,6 +5,7 @@
       enable = true;
       package = pkgs.example "other-xapi";
       xePackage = null;
+      path = [ (pkgs.example "tools") "/opt/xen" ];
       dataDir = "/persist/xennix";
       openFirewall = false;
       listen = { address = "2001:db8::10"; port = 8443; httpPort = null; };
