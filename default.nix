@@ -1,4 +1,5 @@
-# What the flake offers, for those without flakes: `nix-build -A packages.xapi`, `imports = [ (import xennix { }).nixosModules.default ]`.
+# What the flake offers, for those without flakes: `nix-build -A packages.xapi`,
+# `imports = [ (import xennix { }).nixosModules.default ]`. `disko` is its flake, or `{ nixosModules.disko = "${disko}/module.nix"; }`.
 { pkgs ? import <nixpkgs> { }, disko ? null }:
 let
   outputs = import ./nixos/outputs.nix {
@@ -10,10 +11,13 @@ let
     };
     inherit disko;
   };
+  inherit (pkgs.stdenv.hostPlatform) system;
 in
 {
-  inherit (outputs) nixosModules lib templates;
+  inherit (outputs) nixosModules overlays lib templates;
   overlay = outputs.overlays.default;
-  packages = outputs.packages.${pkgs.stdenv.hostPlatform.system};
-  checks = outputs.checks.${pkgs.stdenv.hostPlatform.system};
+  packages = outputs.packages.${system};
+  apps = outputs.apps.${system};
+  checks = outputs.checks.${system};
+  formatter = outputs.formatter.${system};
 }

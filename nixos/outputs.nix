@@ -12,7 +12,7 @@ let
     guest = ./modules/domu-guest.nix;
     orchestra = withPackages ./modules;
   };
-  mkSystem = nixpkgs.lib.nixosSystem or (args: import "${nixpkgs}/nixos/lib/eval-config.nix" args);
+  mkSystem = nixpkgs.lib.nixosSystem or (args: import (nixpkgs.outPath + "/nixos/lib/eval-config.nix") args);
 
   golden = (import ./tests/all.nix { inherit (nixpkgs) lib; }).golden;
   expected = name: builtins.fromJSON (builtins.readFile (./tests/eval + "/${name}/expected.json"));

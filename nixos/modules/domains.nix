@@ -111,7 +111,7 @@ in
   options.xennix = {
     domains = make.value (types.attrsOf domainType) { } { web = { memory = 2048; disks.root.size = 20480; }; } "Guests by name.";
     evalGuest = make.derived types.raw
-      ({ nixpkgs, modules, specialArgs }: import "${if nixpkgs == null then pkgs.path else nixpkgs}/nixos/lib/eval-config.nix" {
+      ({ nixpkgs, modules, specialArgs }: import ((if nixpkgs == null then pkgs.path else nixpkgs) + "/nixos/lib/eval-config.nix") {
         inherit (pkgs.stdenv.hostPlatform) system;
         inherit specialArgs;
         modules = modules ++ [ ./domu-guest.nix ];

@@ -1,0 +1,2 @@
+# Where those without flakes get a system from.
+(import ../../outputs.nix).evalConfig
