@@ -39,8 +39,19 @@ const LARGEST_QCOW2: u64 = 16_381 << 30;
 
 /// Everything the layouts differ in beyond names.
 pub trait Group: Volumes {
-    /// Lets go of what was made reachable for a while.
+    /// Lets go of what was made reachable for a while, unless work is going on that may need it again.
     fn settle(&self) {}
+    /// Work begins: what is made reachable from now on stays so until [`end`](Group::end). Best by [`Work`].
+    fn begin(&self) {}
+    /// One work has ended; with the last, what nobody needs is let go of.
+    fn end(&self) {}
+    /// Removes many images in one go, where one by one takes long.
+    ///
+    /// # Errors
+    /// The system's error; then some may be gone.
+    fn remove_all(&self, names: &[String]) -> xennix_disk::Result<()> {
+        names.iter().try_for_each(|name| self.remove(name))
+    }
     /// Inner nodes that the image itself can't mark: raw ones.
     fn hidden(&self) -> xennix_disk::Result<BTreeSet<String>> {
         Ok(BTreeSet::new())
@@ -130,6 +141,22 @@ pub trait Group: Volumes {
 
 impl Group for xennix_disk::volumes::Directory {}
 
+/// Work on a place, which may reach the same images many times; ended with this value.
+pub(crate) struct Work<'a>(&'a dyn Group);
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(place: &'a dyn Group) -> Work<'a> {
+        place.begin();
+        Work(place)
+    }
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 /// Images of one place.
 #[derive(Clone)]
 pub struct Images {
@@ -179,9 +206,9 @@ impl Images {
     fn look_through(&self) -> xennix_disk::Result<Vec<Found>> {
         let names = self.volumes.list()?;
         let (sizes, marked) = (self.volumes.sizes()?, self.volumes.hidden()?);
-        let images: Vec<String> = names.iter().filter(|n| self.naming.parse(n).is_some()).cloned().collect();
-        // One that can't be reached is told of below, by itself.
-        let _ = self.volumes.gather(&images);
+        // Logs of changes as well, which a scan reads next. One that can't be reached is told of below, by itself.
+        let ours = |n: &&String| self.naming.parse(n).is_some() || n.ends_with(".cbtlog");
+        let _ = self.volumes.gather(&names.iter().filter(ours).cloned().collect::<Vec<_>>());
         let mut found = Vec::new();
         for name in names {
             if let Some(mut image) =
@@ -698,11 +725,9 @@ impl Images {
     /// The device's error.
     pub fn clear(&self) -> Result<()> {
         let cleared = (|| {
-            for name in self.volumes.list()? {
-                if self.naming.parse(&name).is_some() || name.ends_with(".cbtlog") {
-                    self.volumes.remove(&name)?;
-                }
-            }
+            let mut names = self.volumes.list()?;
+            names.retain(|name| self.naming.parse(name).is_some() || name.ends_with(".cbtlog"));
+            self.volumes.remove_all(&names)?;
             self.volumes.sync()
         })();
         self.volumes.settle();

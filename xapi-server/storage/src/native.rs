@@ -125,8 +125,7 @@ impl Native {
         }
         blocking(move || {
             repository.twin(&of, &uuid, doing)?;
-            let found = repository.images.find(&uuid)?;
-            Ok(volume_of(&repository, &found))
+            repository.unchanged(|| Ok(volume_of(&repository, &repository.images.find(&uuid)?)))
         })
         .await
     }
@@ -303,21 +302,21 @@ impl Storage for Native {
             Attached::Images(repository) => {
                 let guarded = self.policies.sr(sr).guarded;
                 blocking(move || {
-                    let found = repository.unchanged(|| {
+                    repository.unchanged(|| {
                         let found = repository.images.scan();
                         if !guarded {
                             repository.agree();
                         }
-                        found
-                    })?;
-                    for image in found.iter().filter(|f| f.broken.is_some()) {
-                        tracing::warn!(image = image.name, why = image.broken, "an image can't be read");
-                    }
-                    // What can't be read stays in the list: its record must not vanish for a moment's trouble.
-                    let mut all: Vec<Volume> = found.iter().map(|f| volume_of(&repository, f)).collect();
-                    let known = found.iter().map(|f| f.uuid.as_str()).collect();
-                    all.extend(repository.remains(&known)?);
-                    Ok(all)
+                        let found = found?;
+                        for image in found.iter().filter(|f| f.broken.is_some()) {
+                            tracing::warn!(image = image.name, why = image.broken, "an image can't be read");
+                        }
+                        // What can't be read stays in the list: its record must not vanish for a moment's trouble.
+                        let mut all: Vec<Volume> = found.iter().map(|f| volume_of(&repository, f)).collect();
+                        let known = found.iter().map(|f| f.uuid.as_str()).collect();
+                        all.extend(repository.remains(&known)?);
+                        Ok(all)
+                    })
                 })
                 .await
             }
@@ -348,7 +347,7 @@ impl Storage for Native {
                 }
                 Ok(found)
             })?;
-            let made = volume_of(&repository, &found);
+            let made = repository.unchanged(|| Ok(volume_of(&repository, &found)))?;
             Ok(Volume { name: new.name, description: new.description, kind: new.kind, ..made })
         })
         .await
@@ -364,10 +363,10 @@ impl Storage for Native {
                     repository.remains_of(&uuid).map_err(|_| missing)?;
                     return repository.unlink(&uuid);
                 }
-                repository.images.assert_childless(&uuid)?;
+                let found = repository.images.assert_childless(&uuid)?;
                 // First the log: what has only that left is a volume of its own.
                 repository.unlink(&uuid)?;
-                repository.images.destroy(&uuid)
+                repository.images.remove(&found.name).map_err(|e| Doing::Delete.disk(&e))
             })
         })
         .await
@@ -464,11 +463,10 @@ impl Storage for Native {
             Attached::Images(repository) => {
                 let uuid = location.to_owned();
                 blocking(move || {
-                    let found = repository.unchanged(|| match repository.images.find(&uuid) {
-                        Ok(_) => repository.images.healthy(&uuid).map(Ok),
-                        Err(missing) => repository.remains_of(&uuid).map(Err).map_err(|_| missing),
-                    })?;
-                    Ok(found.map_or_else(|left| left, |found| volume_of(&repository, &found)))
+                    repository.unchanged(|| match repository.images.find(&uuid) {
+                        Ok(_) => Ok(volume_of(&repository, &repository.images.healthy(&uuid)?)),
+                        Err(missing) => repository.remains_of(&uuid).map_err(|_| missing),
+                    })
                 })
                 .await
             }

@@ -15,10 +15,16 @@ use crate::{
     changes,
     fail::{self, Doing},
     handles::Handles,
-    images::Images,
+    images::{Images, Work},
     naming::Naming,
     policy::SrPolicy,
 };
+
+/// Use of images: first the work on them ends, then the structure may change.
+struct Using<'a> {
+    _work: Work<'a>,
+    _lock: RwLockReadGuard<'a, ()>,
+}
 
 /// An attached SR of images.
 pub struct Repository {
@@ -105,14 +111,14 @@ impl Repository {
     }
 
     /// Keeps the structure as it is; with no merge going on where one would be in the way.
-    fn using(&self, without_merge: bool) -> RwLockReadGuard<'_, ()> {
+    fn using(&self, without_merge: bool) -> Using<'_> {
         loop {
             if without_merge {
                 self.interrupt();
             }
             let used = self.structure.read().unwrap_or_else(PoisonError::into_inner);
             if !without_merge || lock(&self.merge).is_none() {
-                return used;
+                return Using { _work: Work::new(&*self.images.volumes), _lock: used };
             }
         }
     }
@@ -124,6 +130,7 @@ impl Repository {
     }
 
     fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _work = Work::new(&*self.images.volumes);
         self.handles.close_all()?;
         self.generation.fetch_add(1, Ordering::SeqCst);
         self.settle_journals()?;
@@ -308,6 +315,7 @@ impl Repository {
 
     /// As [`hold`](Repository::hold), for everything that was open before this process began.
     pub(crate) fn hold_open_disks(&self) {
+        let _work = Work::new(&*self.images.volumes);
         for id in self.open_here() {
             if let Err(failure) = self.hold(&id) {
                 tracing::warn!(%failure, disk = id, "what an open disk stands on can't be reached");
@@ -363,6 +371,7 @@ impl Repository {
         // What was half-done stays its old owner's.
         self.interrupt();
         let _alone = self.structure.write().unwrap_or_else(PoisonError::into_inner);
+        let _work = Work::new(&*self.images.volumes);
         let closed = self.handles.close_all();
         self.images.volumes.settle();
         closed

@@ -443,7 +443,7 @@ async fn killed_at_a_command_nothing_is_lost_and_nothing_stays_behind() {
     ready(&place).await.detach(SR).await.unwrap();
     let mut cuts = 0;
     for (n, what) in WORKS.iter().enumerate() {
-        let step = stride(9);
+        let step = stride(6);
         let mut nth = n % step;
         loop {
             let storage = place.native();
@@ -485,7 +485,7 @@ async fn a_command_that_fails_fails_the_call_and_loses_nothing() {
     ready(&place).await.detach(SR).await.unwrap();
     let (mut failed, mut all) = (0, 0);
     for (n, what) in WORKS.iter().enumerate() {
-        let step = stride(7) as i64;
+        let step = stride(5) as i64;
         let mut nth = n as i64 % step;
         loop {
             let storage = place.native();

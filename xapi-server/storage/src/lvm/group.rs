@@ -49,11 +49,17 @@ pub struct VolumeGroup {
     state: Mutex<State>,
 }
 
-/// What is known of the group without asking again. Nobody else changes it while it is attached here.
+/// What is known of the group without asking again. Nobody else changes it while it is attached here: what a command
+/// has done is noted here, and all is asked anew when one fails.
 #[derive(Default)]
 struct State {
     volumes: Option<BTreeMap<String, Volume>>,
+    /// Its tags and extents; how full it is, is asked each time.
     group: Option<Vg>,
+    /// Works going on: what they made reachable stays so until the last has ended.
+    works: usize,
+    /// The volumes have been listed since the first of these began.
+    listed: bool,
     table: Option<Table>,
     /// Handles of this process.
     uses: HashMap<String, Arc<AtomicUsize>>,
@@ -143,13 +149,16 @@ pub struct Reach {
     pub policies: Arc<dyn Policies>,
     /// New leaves get no more room than they need.
     pub thin: bool,
+    /// The group, when it has just been looked at.
+    pub seen: Option<Vg>,
 }
 
 impl VolumeGroup {
     /// The group of an SR; to be called on a runtime.
     pub fn new(sr: &str, reach: Reach) -> VolumeGroup {
-        let Reach { tools, host, dir, policies, thin } = reach;
-        let (runtime, state) = (Handle::current(), Mutex::default());
+        let Reach { tools, host, dir, policies, thin, seen } = reach;
+        let state = Mutex::new(State { group: seen, ..State::default() });
+        let runtime = Handle::current();
         VolumeGroup { sr: sr.to_owned(), tools, host, runtime, dir, policies, thin, state }
     }
 
@@ -234,11 +243,45 @@ impl VolumeGroup {
     fn permit(&self, state: &mut State, name: &str, writable: bool) -> Result<()> {
         if self.volume(state, name)?.writable != writable {
             self.changeable()?;
-            let done = self.run(self.tools.permit(&[name.to_owned()], writable));
-            state.volumes = None;
-            done?;
+            self.alter(state, name, self.tools.permit(&[name.to_owned()], writable), |volume| {
+                volume.writable = writable;
+            })?;
         }
         Ok(())
+    }
+
+    /// Runs a command that changes one volume, and notes what it did.
+    fn alter(
+        &self,
+        state: &mut State,
+        name: &str,
+        command: std::result::Result<Command, BadName>,
+        note: impl FnOnce(&mut Volume),
+    ) -> Result<()> {
+        if let Err(e) = self.run(command) {
+            state.volumes = None;
+            return Err(e);
+        }
+        note(self.volume(state, name)?);
+        Ok(())
+    }
+
+    /// Changes tags of the group, and notes what it did.
+    fn tag(&self, state: &mut State, add: &[String], remove: &[String]) -> Result<()> {
+        if let Err(e) = self.run(self.tools.tags(add, remove)) {
+            state.group = None;
+            return Err(e);
+        }
+        if let Some(group) = &mut state.group {
+            group.tags.retain(|t| !remove.contains(t));
+            group.tags.extend_from_slice(add);
+        }
+        Ok(())
+    }
+
+    /// Bytes of the whole extents that so many bytes take. The tools refuse what is no whole number of sectors.
+    fn whole(&self, state: &mut State, bytes: u64) -> Result<u64> {
+        Ok(bytes.next_multiple_of(self.group(state)?.extent))
     }
 
     fn open_in(&self, state: &mut State, name: &str, access: Access) -> Result<Arc<dyn BlockFile>> {
@@ -316,9 +359,22 @@ impl VolumeGroup {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
         }
         let log = name.ends_with(LOG).then_some(super::LOG_MARK);
-        let made = self.run(self.tools.create(name, bytes, log));
-        (state.volumes, state.group) = (None, None);
-        made.map(drop)
+        let size = self.whole(state, bytes)?;
+        if let Err(e) = self.run(self.tools.create(name, size, log)) {
+            state.volumes = None;
+            return Err(e);
+        }
+        let made = Volume {
+            name: name.to_owned(),
+            size,
+            active: true,
+            open: false,
+            writable: true,
+            plain: true,
+            tags: log.map(str::to_owned).into_iter().collect(),
+        };
+        self.volumes(state)?.insert(name.to_owned(), made);
+        Ok(())
     }
 
     /// The metadata volume as it is; made anew from nothing where it can't be read.
@@ -428,9 +484,13 @@ fn unknown(uuid: &str, format: Format) -> Entry {
 impl Volumes for VolumeGroup {
     fn list(&self) -> Result<Vec<String>> {
         let mut state = lock(&self.state);
-        (state.volumes, state.group) = (None, None);
+        if !state.listed {
+            state.volumes = None;
+        }
         let known = self.volumes(&mut state)?;
-        Ok(known.keys().filter(|name| *name != MGT).cloned().collect())
+        let names = known.keys().filter(|name| *name != MGT).cloned().collect();
+        state.listed = state.works > 0;
+        Ok(names)
     }
 
     fn exists(&self, name: &str) -> Result<bool> {
@@ -453,9 +513,8 @@ impl Volumes for VolumeGroup {
         if self.volume(&mut state, name)?.size >= bytes {
             return Ok(());
         }
-        let done = self.run(self.tools.extend(name, bytes));
-        (state.volumes, state.group) = (None, None);
-        done.map(drop)
+        let size = self.whole(&mut state, bytes)?;
+        self.alter(&mut state, name, self.tools.extend(name, size), |volume| volume.size = size)
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
@@ -465,9 +524,11 @@ impl Volumes for VolumeGroup {
         if self.volumes(&mut state)?.contains_key(to) {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
         }
-        let done = self.run(self.tools.rename(from, to));
-        state.volumes = None;
-        done?;
+        self.alter(&mut state, from, self.tools.rename(from, to), |volume| volume.name = to.to_owned())?;
+        let known = self.volumes(&mut state)?;
+        if let Some(volume) = known.remove(from) {
+            known.insert(to.to_owned(), volume);
+        }
         if let Some(uses) = state.uses.remove(from) {
             state.uses.insert(to.to_owned(), uses);
         }
@@ -483,19 +544,7 @@ impl Volumes for VolumeGroup {
     }
 
     fn remove(&self, name: &str) -> Result<()> {
-        self.changeable()?;
-        let mut state = lock(&self.state);
-        self.volume(&mut state, name)?;
-        self.refuse_foreign(&mut state)?;
-        if VolumeGroup::in_use(&state, name) {
-            return Err(Error::Refused(format!("{name} is in use")));
-        }
-        let done = self.run(self.tools.remove(name));
-        (state.volumes, state.group) = (None, None);
-        done?;
-        state.uses.remove(name);
-        state.thawed.remove(name);
-        Ok(())
+        self.remove_all(&[name.to_owned()])
     }
 
     fn sync(&self) -> Result<()> {
@@ -510,9 +559,7 @@ impl Volumes for VolumeGroup {
         let old = notes::of_key(&self.group(&mut state)?.tags, key);
         let generation = uuid::Uuid::new_v4().simple().to_string();
         let new = notes::tags(key, &generation[..8], text).map_err(Error::Refused)?;
-        let done = self.run(self.tools.tags(&new, &old));
-        state.group = None;
-        done.map(drop)
+        self.tag(&mut state, &new, &old)
     }
 
     fn notes(&self) -> Result<Vec<(String, String)>> {
@@ -528,15 +575,53 @@ impl Volumes for VolumeGroup {
             return Ok(());
         }
         self.changeable()?;
-        let done = self.run(self.tools.tags(&[], &old));
-        state.group = None;
-        done.map(drop)
+        self.tag(&mut state, &[], &old)
     }
 }
 
 impl Group for VolumeGroup {
     fn settle(&self) {
-        self.let_go(&mut lock(&self.state));
+        let mut state = lock(&self.state);
+        if state.works == 0 {
+            self.let_go(&mut state);
+        }
+    }
+
+    fn begin(&self) {
+        lock(&self.state).works += 1;
+    }
+
+    fn end(&self) {
+        let mut state = lock(&self.state);
+        state.works = state.works.saturating_sub(1);
+        if state.works == 0 {
+            state.listed = false;
+            self.let_go(&mut state);
+        }
+    }
+
+    fn remove_all(&self, names: &[String]) -> Result<()> {
+        self.changeable()?;
+        let mut state = lock(&self.state);
+        self.refuse_foreign(&mut state)?;
+        for name in names {
+            self.volume(&mut state, name)?;
+            if VolumeGroup::in_use(&state, name) {
+                return Err(Error::Refused(format!("{name} is in use")));
+            }
+        }
+        for names in names.chunks(TOGETHER) {
+            if let Err(e) = self.run(self.tools.remove(names)) {
+                state.volumes = None;
+                return Err(e);
+            }
+            for name in names {
+                self.volumes(&mut state)?.remove(name);
+                state.uses.remove(name);
+                state.thawed.remove(name);
+            }
+        }
+        Ok(())
     }
 
     fn hidden(&self) -> Result<BTreeSet<String>> {
@@ -551,9 +636,10 @@ impl Group for VolumeGroup {
             return Ok(());
         }
         self.changeable()?;
-        let done = self.run(self.tools.mark(name, HIDDEN, hidden));
-        state.volumes = None;
-        done.map(drop)
+        self.alter(&mut state, name, self.tools.mark(name, HIDDEN, hidden), |volume| {
+            volume.tags.retain(|t| t != HIDDEN);
+            volume.tags.extend(hidden.then(|| HIDDEN.to_owned()));
+        })
     }
 
     fn named(&self, uuid: &str, name: &str, description: &str) -> Result<()> {
@@ -600,14 +686,11 @@ impl Group for VolumeGroup {
     fn shrink(&self, name: &str, bytes: u64) -> Result<()> {
         self.changeable()?;
         let mut state = lock(&self.state);
-        let extent = self.group(&mut state)?.extent;
-        let bytes = bytes.next_multiple_of(extent);
+        let bytes = self.whole(&mut state, bytes)?;
         if self.volume(&mut state, name)?.size <= bytes {
             return Ok(());
         }
-        let done = self.run(self.tools.reduce(name, bytes));
-        (state.volumes, state.group) = (None, None);
-        done.map(drop)
+        self.alter(&mut state, name, self.tools.reduce(name, bytes), |volume| volume.size = bytes)
     }
 
     fn is_thin(&self) -> bool {

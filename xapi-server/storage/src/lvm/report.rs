@@ -47,10 +47,15 @@ pub struct Volume {
 pub struct Physical {
     /// Its device.
     pub device: String,
-    /// Its group; empty without one.
-    pub group: String,
-    /// Bytes.
-    pub size: u64,
+    /// Its group, if it has one.
+    pub group: Option<Group>,
+}
+
+impl Physical {
+    /// Is it of the group of this name?
+    pub fn is_of(&self, group: &str) -> bool {
+        self.group.as_ref().is_some_and(|g| g.name == group)
+    }
 }
 
 fn rows(text: &str, kind: &str) -> Result<Vec<Value>, String> {
@@ -122,17 +127,15 @@ fn volume(row: &Value) -> Result<Volume, String> {
     })
 }
 
-/// Physical volumes, as `pvs` prints them.
+/// Physical volumes with their groups, as `pvs` prints them.
 ///
 /// # Errors
 /// As [`groups`].
 pub fn physicals(told: &str) -> Result<Vec<Physical>, String> {
     let read = |row: &Value| {
-        Ok(Physical {
-            device: text(row, "pv_name")?.into(),
-            group: text(row, "vg_name")?.into(),
-            size: number(row, "pv_size")?,
-        })
+        let free = text(row, "vg_name")?.is_empty();
+        let group = if free { None } else { Some(group(row)?) };
+        Ok(Physical { device: text(row, "pv_name")?.into(), group })
     };
     rows(told, "pv")?.iter().map(read).collect()
 }
@@ -157,8 +160,14 @@ mod tests {
             "vg_missing_pv_count":"0","vg_attr":"wz--n-","lv_count":"2","vg_tags":"x"}]}]}"#;
         let read = groups(told).unwrap();
         assert_eq!((read[0].size, read[0].free, read[0].missing, read[0].exported), (100, 40, 0, false));
-        let told = r#"{"report":[{"pv":[{"pv_name":"/dev/vdb","vg_name":"","pv_size":"7"}]}]}"#;
-        assert_eq!(physicals(told).unwrap()[0].device, "/dev/vdb");
+        let told = r#"{"report":[{"pv":[{"pv_name":"/dev/vdb","vg_name":"","vg_size":"0","vg_free":"0",
+            "vg_extent_size":"0","vg_missing_pv_count":"0","vg_attr":"","lv_count":"0","vg_tags":""},
+            {"pv_name":"[unknown]","vg_name":"g","vg_size":"8","vg_free":"4","vg_extent_size":"4194304",
+            "vg_missing_pv_count":"1","vg_attr":"wz-pn-","lv_count":"2","vg_tags":"a,b"}]}]}"#;
+        let read = physicals(told).unwrap();
+        assert_eq!((read[0].device.as_str(), &read[0].group), ("/dev/vdb", &None));
+        assert!(read[1].is_of("g") && !read[0].is_of("") && !read[0].is_of("g"));
+        assert_eq!(read[1].group.as_ref().map(|g| g.missing), Some(1));
     }
 
     #[test]

@@ -107,22 +107,13 @@ fn checked(devices: &[String]) -> Result<()> {
     devices.iter().try_for_each(|d| device(d).map(drop))
 }
 
-/// Which physical volumes there are: on the given devices, or on all.
+/// Which physical volumes there are, each with its group: on the given devices, or on all.
 ///
 /// # Errors
 /// [`BadName`].
 pub fn physical(devices: &[String]) -> Result<Command> {
     checked(devices)?;
-    Ok(report("pvs", devices, "pv_name,vg_name,pv_size", None))
-}
-
-/// Which groups there are, on the given devices or on all.
-///
-/// # Errors
-/// [`BadName`].
-pub fn groups(devices: &[String]) -> Result<Command> {
-    checked(devices)?;
-    Ok(report("vgs", devices, GROUP_FIELDS, None))
+    Ok(report("pvs", devices, &format!("pv_name,{GROUP_FIELDS}"), None))
 }
 
 const GROUP_FIELDS: &str =
@@ -279,12 +270,12 @@ impl Tools {
         Ok(self.line("lvrename", &[&self.group, name(from)?, name(to)?]))
     }
 
-    /// Removes a volume.
+    /// Removes volumes.
     ///
     /// # Errors
     /// [`BadName`].
-    pub fn remove(&self, volume: &str) -> Result<Command> {
-        self.about("lvremove", &["--yes", "--force"], &[volume.to_owned()])
+    pub fn remove(&self, volumes: &[String]) -> Result<Command> {
+        self.about("lvremove", &["--yes", "--force"], volumes)
     }
 
     /// Adds and removes tags of the group in one change.
@@ -335,7 +326,7 @@ mod tests {
             assert!(name(bad).is_err(), "{bad:?}");
             assert!(Tools::new(bad, &[]).is_err());
             let volumes = [bad.to_owned()];
-            assert!(tools().activate(&volumes).is_err() && tools().remove(bad).is_err());
+            assert!(tools().activate(&volumes).is_err() && tools().remove(&volumes).is_err());
             assert!(tools().create(bad, 1, None).is_err() && tools().rename("a", bad).is_err());
             assert!(tools().permit(&volumes, true).is_err() && tools().extend(bad, 1).is_err());
         }

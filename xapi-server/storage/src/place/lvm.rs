@@ -45,13 +45,9 @@ pub fn devices(ground: &Ground, sr: &SrConfig) -> Result<Vec<String>> {
     Ok(devices)
 }
 
-/// The groups on some devices, or on all.
-async fn groups(ground: &Ground, devices: &[String]) -> std::result::Result<Vec<Group>, String> {
-    report::groups(&run(ground, tools::groups(devices)).await?)
-}
-
-async fn physicals(ground: &Ground) -> std::result::Result<Vec<Physical>, String> {
-    report::physicals(&run(ground, tools::physical(&[])).await?)
+/// The physical volumes with their groups, on some devices or on all.
+async fn physicals(ground: &Ground, devices: &[String]) -> std::result::Result<Vec<Physical>, String> {
+    report::physicals(&run(ground, tools::physical(devices)).await?)
 }
 
 /// Makes a group over devices that hold nothing. What an earlier attempt was killed over goes first.
@@ -60,16 +56,14 @@ async fn physicals(ground: &Ground) -> std::result::Result<Vec<Physical>, String
 /// As [`local::assert_free`]; SR_BACKEND_FAILURE_77 with what the tools say. Then the devices are as free as before.
 pub async fn create(ground: &Ground, sr: &SrConfig, devices: &[String]) -> Result<()> {
     let failed = |e: String| backend_failure(77, "Error creating Volume Group", &e);
-    let there = physicals(ground).await.map_err(failed)?;
-    let known = groups(ground, &[]).await.map_err(failed)?;
+    let there = physicals(ground, &[]).await.map_err(failed)?;
     for device in devices {
-        let of =
-            there.iter().find(|p| p.device == *device || same(&p.device, device)).map(|p| p.group.as_str());
-        let group = known.iter().find(|g| Some(g.name.as_str()) == of);
+        let on = there.iter().find(|p| p.device == *device || same(&p.device, device));
+        let group = on.and_then(|p| p.group.as_ref());
         if let Some(half) = group.filter(|g| g.name.starts_with(PREFIX) && g.tags.iter().any(|t| t == MAKING))
         {
             let all: Vec<String> =
-                there.iter().filter(|p| p.group == half.name).map(|p| p.device.clone()).collect();
+                there.iter().filter(|p| p.is_of(&half.name)).map(|p| p.device.clone()).collect();
             let tools = Tools::new(&half.name, &all).map_err(|e| failed(e.to_string()))?;
             unmake(ground, &tools, &all).await.map_err(failed)?;
         } else if let Some(other) = group.filter(|g| g.volumes > 0) {
@@ -89,7 +83,7 @@ pub async fn create(ground: &Ground, sr: &SrConfig, devices: &[String]) -> Resul
     }
     let tools = Tools::new(&group_of(&sr.uuid), devices).map_err(|e| failed(e.to_string()))?;
     run(ground, Ok(tools.make())).await.map_err(failed)?;
-    let group = Arc::new(open(ground, sr, tools.clone()));
+    let group = Arc::new(open(ground, sr, tools.clone(), None));
     let made = async {
         let founding = group.clone();
         let made = tokio::task::spawn_blocking(move || founding.found()).await;
@@ -120,7 +114,7 @@ async fn unmake(ground: &Ground, tools: &Tools, devices: &[String]) -> std::resu
     Ok(())
 }
 
-fn open(ground: &Ground, sr: &SrConfig, tools: Tools) -> VolumeGroup {
+fn open(ground: &Ground, sr: &SrConfig, tools: Tools, seen: Option<Group>) -> VolumeGroup {
     let allocation = value(&sr.sm_config, "allocation").or(value(&sr.device_config, "allocation"));
     let dir = ground.dev.join(tools.group());
     let reach = Reach {
@@ -129,20 +123,18 @@ fn open(ground: &Ground, sr: &SrConfig, tools: Tools) -> VolumeGroup {
         dir,
         policies: ground.policies.clone(),
         thin: allocation == Some("thin"),
+        seen,
     };
     VolumeGroup::new(&sr.uuid, reach)
 }
 
-/// The devices a group lies on now, whatever they were called when it was made.
-async fn find(ground: &Ground, sr: &SrConfig) -> Result<Vec<String>> {
+/// The group of an SR and the devices it lies on now, whatever they were called when it was made.
+async fn find(ground: &Ground, sr: &SrConfig) -> Result<(Group, Vec<String>)> {
     let gone = |e: String| backend_failure(47, "The SR is not available", &e);
     let name = group_of(&sr.uuid);
-    let there = physicals(ground).await.map_err(gone)?;
-    let devices: Vec<String> = there.into_iter().filter(|p| p.group == name).map(|p| p.device).collect();
-    if devices.is_empty() {
-        return Err(gone(format!("no such volume group: {name}")));
-    }
-    let group = groups(ground, &devices).await.map_err(gone)?.into_iter().find(|g| g.name == name);
+    let there = physicals(ground, &[]).await.map_err(gone)?;
+    let on: Vec<Physical> = there.into_iter().filter(|p| p.is_of(&name)).collect();
+    let group = on.first().and_then(|p| p.group.clone());
     let group = group.ok_or_else(|| gone(format!("no such volume group: {name}")))?;
     if group.missing > 0 {
         return Err(gone(format!("{} devices of {name} are not here", group.missing)));
@@ -153,7 +145,7 @@ async fn find(ground: &Ground, sr: &SrConfig) -> Result<Vec<String>> {
     if group.tags.iter().any(|t| t == MAKING) {
         return Err(gone(format!("{name} was never finished; make the SR again")));
     }
-    Ok(devices)
+    Ok((group, on.into_iter().map(|p| p.device).collect()))
 }
 
 /// Opens the group of an SR. Activates nothing yet.
@@ -161,11 +153,11 @@ async fn find(ground: &Ground, sr: &SrConfig) -> Result<Vec<String>> {
 /// # Errors
 /// SR_BACKEND_FAILURE_47 when it is not here, or not all of it.
 pub async fn attach(ground: &Ground, sr: &SrConfig) -> Result<Images> {
-    let devices = find(ground, sr).await?;
+    let (group, devices) = find(ground, sr).await?;
     let told = |e: BadName| backend_failure(47, "The SR is not available", &e.to_string());
     let tools = Tools::new(&group_of(&sr.uuid), &devices).map_err(told)?;
     let dir = ground.dev.join(tools.group());
-    let volumes = Arc::new(open(ground, sr, tools));
+    let volumes = Arc::new(open(ground, sr, tools, Some(group)));
     Ok(Images { sr: sr.uuid.clone(), volumes, naming: Naming::Volumes, dir })
 }
 
@@ -176,7 +168,7 @@ pub async fn attach(ground: &Ground, sr: &SrConfig) -> Result<Images> {
 pub async fn detach(ground: &Ground, sr: &SrConfig) -> Result<()> {
     let failed = |e: String| backend_failure(53, "Logical Volume unmount/deactivate error", &e);
     // A device that is gone has nothing to let go of.
-    let Ok(devices) = find(ground, sr).await else { return Ok(()) };
+    let Ok((_, devices)) = find(ground, sr).await else { return Ok(()) };
     let tools = Tools::new(&group_of(&sr.uuid), &devices).map_err(|e| failed(e.to_string()))?;
     let volumes = report::volumes(&run(ground, Ok(tools.list())).await.map_err(failed)?).map_err(failed)?;
     let active: Vec<String> = volumes.into_iter().filter(|v| v.active).map(|v| v.name).collect();
@@ -192,7 +184,7 @@ pub async fn detach(ground: &Ground, sr: &SrConfig) -> Result<()> {
 /// SR_NOT_EMPTY when there is anything else in it; SR_BACKEND_FAILURE_51 with what the tools say.
 pub async fn delete(ground: &Ground, sr: &SrConfig) -> Result<()> {
     let failed = |e: String| backend_failure(51, "Logical Volume deletion error", &e);
-    let devices = find(ground, sr).await?;
+    let (_, devices) = find(ground, sr).await?;
     let tools = Tools::new(&group_of(&sr.uuid), &devices).map_err(|e| failed(e.to_string()))?;
     let volumes = report::volumes(&run(ground, Ok(tools.list())).await.map_err(failed)?).map_err(failed)?;
     if let Some(other) = volumes.iter().find(|v| v.name != MGT) {
@@ -214,14 +206,15 @@ pub async fn delete(ground: &Ground, sr: &SrConfig) -> Result<()> {
 /// SR_BACKEND_FAILURE_91 when they can't be read.
 pub async fn probe(ground: &Ground, devices: &[String]) -> Result<String> {
     let failed = |e: String| backend_failure(91, "The device parameter is invalid", &e);
-    let there =
-        report::physicals(&run(ground, tools::physical(devices)).await.map_err(failed)?).map_err(failed)?;
-    let known = groups(ground, devices).await.map_err(failed)?;
+    let there = physicals(ground, devices).await.map_err(failed)?;
     let mut found = Vec::new();
-    for group in &known {
+    let mut groups: Vec<&Group> = there.iter().filter_map(|p| p.group.as_ref()).collect();
+    groups.sort_by(|a, b| a.name.cmp(&b.name));
+    groups.dedup_by(|a, b| a.name == b.name);
+    for group in groups {
         let Some(uuid) = group.name.strip_prefix(PREFIX).filter(|uuid| is_uuid(uuid)) else { continue };
         let on: Vec<&str> =
-            there.iter().filter(|p| p.group == group.name).map(|p| p.device.as_str()).collect();
+            there.iter().filter(|p| p.is_of(&group.name)).map(|p| p.device.as_str()).collect();
         found.push(vec![
             ("UUID", uuid.to_owned()),
             ("Devlist", on.join(",")),

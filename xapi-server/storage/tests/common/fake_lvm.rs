@@ -57,6 +57,16 @@ impl World {
         Ok(devices.iter().map(|d| self.part("devices")[d]["extents"].as_u64().unwrap()).sum())
     }
 
+    /// A group as reports show it.
+    fn row(&mut self, name: &str) -> Result<Value, String> {
+        let (size, free) = (self.size(name)? * EXTENT, self.free(name)? * EXTENT);
+        let count = self.volumes(name)?.len();
+        let tags = strings(&self.group(name)?["tags"]).join(",");
+        Ok(json!({"vg_name": name, "vg_size": size.to_string(), "vg_free": free.to_string(),
+            "vg_extent_size": EXTENT.to_string(), "vg_missing_pv_count": "0", "vg_attr": "wz--n-",
+            "lv_count": count.to_string(), "vg_tags": tags}))
+    }
+
     fn free(&mut self, group: &str) -> Result<u64, String> {
         let used: u64 = self.volumes(group)?.values().map(|v| v["extents"].as_u64().unwrap()).sum();
         Ok(self.size(group)? - used)
@@ -98,9 +108,12 @@ impl Line {
         self.flags.iter().filter(|(f, _)| f == flag).map(|(_, v)| v.clone()).collect()
     }
 
-    fn extents(&self) -> u64 {
-        let size = self.get("--size").unwrap().strip_suffix('b').unwrap();
-        size.parse::<u64>().unwrap().div_ceil(EXTENT)
+    fn extents(&self) -> Result<u64, String> {
+        let size: u64 = self.get("--size").unwrap().strip_suffix('b').unwrap().parse().unwrap();
+        if !size.is_multiple_of(512) {
+            return Err("  Size is not a multiple of 512. Try using 0 or 512.".into());
+        }
+        Ok(size.div_ceil(EXTENT))
     }
 }
 
@@ -162,15 +175,17 @@ impl FakeLvm {
     fn act(&self, program: &str, line: &Line, world: &mut World) -> Told {
         match program {
             "pvs" => {
-                let rows: Vec<Value> = world
+                let devices: Vec<(String, Value)> = world
                     .part("devices")
                     .iter()
-                    .filter(|(_, d)| d["group"] != "")
-                    .map(|(name, d)| {
-                        let size = d["extents"].as_u64().unwrap() * EXTENT;
-                        json!({"pv_name": name, "vg_name": d["group"], "pv_size": size.to_string()})
-                    })
+                    .map(|(name, d)| (name.clone(), d["group"].clone()))
                     .collect();
+                let mut rows = Vec::new();
+                for (device, group) in devices.iter().filter(|(_, group)| *group != "") {
+                    let mut row = world.row(group.as_str().unwrap())?;
+                    row["pv_name"] = json!(device);
+                    rows.push(row);
+                }
                 Ok(json!({"report": [{"pv": rows}]}).to_string())
             }
             "vgs" => {
@@ -180,14 +195,7 @@ impl FakeLvm {
                     world.group(asked)?;
                 }
                 for name in names.iter().filter(|n| line.rest.is_empty() || line.rest.contains(n)) {
-                    let (size, free) = (world.size(name)? * EXTENT, world.free(name)? * EXTENT);
-                    let count = world.volumes(name)?.len();
-                    let tags = strings(&world.group(name)?["tags"]).join(",");
-                    rows.push(
-                        json!({"vg_name": name, "vg_size": size.to_string(), "vg_free": free.to_string(),
-                        "vg_extent_size": EXTENT.to_string(), "vg_missing_pv_count": "0", "vg_attr": "wz--n-",
-                        "lv_count": count.to_string(), "vg_tags": tags}),
-                    );
+                    rows.push(world.row(name)?);
                 }
                 Ok(json!({"report": [{"vg": rows}]}).to_string())
             }
@@ -250,7 +258,7 @@ impl FakeLvm {
             "lvchange" => self.change(world, line),
             "lvcreate" => self.create(world, line),
             "lvextend" | "lvreduce" => {
-                let want = line.extents();
+                let want = line.extents()?;
                 let free = world.free(line.rest[0].split('/').next().unwrap())?;
                 let (volume, ..) = world.volume(&line.rest[0])?;
                 let now = volume["extents"].as_u64().unwrap();
@@ -281,7 +289,11 @@ impl FakeLvm {
                 self.show(group, to, &id, active).map_err(|e| e.to_string())?;
                 Ok(String::new())
             }
-            "lvremove" => self.remove(world, &line.rest[0]),
+            "lvremove" => line
+                .rest
+                .iter()
+                .try_for_each(|path| self.remove(world, path).map(drop))
+                .map(|()| String::new()),
             "wipefs" => Ok(String::new()),
             other => Err(format!("nobody knows {other}")),
         }
@@ -331,7 +343,7 @@ impl FakeLvm {
     }
 
     fn create(&self, world: &mut World, line: &Line) -> Told {
-        let (group, name, want) = (&line.rest[0], line.get("--name").unwrap(), line.extents());
+        let (group, name, want) = (&line.rest[0], line.get("--name").unwrap(), line.extents()?);
         let free = world.free(group)?;
         if want > free {
             return Err(format!(
