@@ -75,6 +75,10 @@ pub enum Access {
 pub struct Usb {
     /// Bus and ports: `1-2.3`.
     pub path: String,
+    /// Its bus, as the kernel counts them.
+    pub bus: u32,
+    /// Its address there, another one each time it is plugged in.
+    pub address: u32,
     /// Vendor, four hexadecimal digits.
     pub vendor_id: String,
     /// Name of the vendor.

@@ -99,6 +99,19 @@ pub struct Details {
     pub vtpm: bool,
 }
 
+/// A USB device of the host that a guest is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usb {
+    /// Where it is plugged in: `1-2.3`.
+    pub path: String,
+    /// Its bus, as the kernel counts them.
+    pub bus: u32,
+    /// Its address there, another one each time it is plugged in.
+    pub address: u32,
+    /// The guest's port it is plugged into, from 1.
+    pub port: u32,
+}
+
 /// Everything needed to build a domain.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DomainSpec {
@@ -120,6 +133,9 @@ pub struct DomainSpec {
     pub disks: Vec<Disk>,
     /// Network cards.
     pub nics: Vec<Nic>,
+    /// USB devices of the host it is given.
+    #[serde(default)]
+    pub usb: Vec<Usb>,
     /// `VM.platform`.
     pub platform: Vec<(String, String)>,
     /// Entries for the guest to read.
@@ -306,6 +322,8 @@ pub trait Hypervisor: Send + Sync + 'static {
     async fn plug_nic(&self, uuid: &str, nic: Nic) -> Result<()>;
     /// Unplugs a network card.
     async fn unplug_nic(&self, uuid: &str, position: u32) -> Result<()>;
+    /// Takes back the USB device that is plugged in at a path; one the guest does not have is fine.
+    async fn unplug_usb(&self, uuid: &str, path: &str) -> Result<()>;
     /// Writes entries for the guest to read.
     async fn set_xenstore_data(&self, uuid: &str, data: Vec<(String, String)>) -> Result<()>;
     /// What the agent says; `None` while nothing is known.

@@ -122,6 +122,8 @@ fn device(root: &Root, rules: &[Rule], names: &Names, entries: &[String], name: 
     let speed = word(name, "speed").parse().unwrap_or(-1.0);
     Some(Usb {
         path: name.to_string(),
+        bus: word(name, "busnum").parse().unwrap_or(0),
+        address: word(name, "devnum").parse().unwrap_or(0),
         vendor: names.known_vendor(vendor_number).or_else(|| said("manufacturer")).unwrap_or_default(),
         product: names
             .known_device(vendor_number, product_number)

@@ -26,6 +26,8 @@ fn pci(address: &str, class: u32, device: u16) -> Pci {
 fn stick() -> Usb {
     Usb {
         path: "1-2".into(),
+        bus: 1,
+        address: 7,
         vendor_id: "0781".into(),
         vendor: "SanDisk".into(),
         product_id: "5581".into(),
@@ -257,4 +259,55 @@ async fn keys_for_the_hypervisor_are_checked() {
     }
     // The simulated hypervisor knows none.
     assert_eq!(host.err("host.send_debug_keys", [str(&home), str("h")]).await.code, "NOT_IMPLEMENTED");
+}
+
+#[tokio::test]
+async fn a_guest_gets_a_usb_device_when_it_starts_and_loses_it_when_told() {
+    let host = with_devices().await;
+    let yes = Value::Bool(true);
+    let (stick, vm) = (host.all("PUSB").await.remove(0), host.vm("guest").await);
+    let group = host.text("PUSB.get_USB_group", [str(&stick)]).await;
+    let none = Value::map::<&str>([]);
+    let virtual_usb = host.text("VUSB.create", [str(&vm), str(&group), none.clone()]).await;
+    let again = host.err("VUSB.create", [str(&vm), str(&group), none.clone()]).await;
+    assert_eq!((again.code.as_str(), &again.params[0]), ("USB_GROUP_CONFLICT", &group));
+    // Guests may not have it yet.
+    let home = host.all("host").await.remove(0);
+    let here = [str(&vm), str(&home)];
+    assert_eq!(host.err("VM.assert_can_boot_here", here).await.code, "OPERATION_NOT_ALLOWED");
+    assert_eq!(host.err("VM.start", [str(&vm), no(), no()]).await.code, "NO_HOSTS_AVAILABLE");
+    assert_eq!(host.state(&vm).await, "Halted");
+    host.ok("PUSB.set_passthrough_enabled", [str(&stick), yes.clone()]).await;
+    // Pulled since it was last looked for.
+    host.levers.plug(Devices::default());
+    assert_eq!(host.err("VM.start", [str(&vm), no(), no()]).await.code, "OPERATION_NOT_ALLOWED");
+    assert_eq!(host.get("VUSB", "currently_attached", &virtual_usb).await, no());
+    host.levers.plug(devices());
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+    assert_eq!(host.get("VUSB", "currently_attached", &virtual_usb).await, yes);
+    assert_eq!(
+        host.get("VUSB", "allowed_operations", &virtual_usb).await,
+        Value::set([str("attach"), str("unplug")])
+    );
+    assert_eq!(host.err("VM.snapshot", [str(&vm), str("no")]).await.code, "VM_HAS_VUSBS");
+    assert_eq!(host.err("VUSB.destroy", [str(&virtual_usb)]).await.code, "OPERATION_NOT_ALLOWED");
+    let taken = host.err("PUSB.set_passthrough_enabled", [str(&stick), no()]).await;
+    assert_eq!(
+        (taken.code.as_str(), &taken.params),
+        ("USB_ALREADY_ATTACHED", &vec![stick.clone(), vm.clone()])
+    );
+    host.levers.faults.fail_next("unplug_usb", Failure::internal("the emulator is busy"));
+    assert_eq!(host.err("VUSB.unplug", [str(&virtual_usb)]).await.code, "INTERNAL_ERROR");
+    assert_eq!(host.get("VUSB", "currently_attached", &virtual_usb).await, yes);
+    host.ok("VUSB.unplug", [str(&virtual_usb)]).await;
+    assert_eq!(host.get("VUSB", "currently_attached", &virtual_usb).await, no());
+    // A restart brings it back; an end takes it away.
+    host.ok("VM.hard_reboot", [str(&vm)]).await;
+    assert_eq!(host.get("VUSB", "currently_attached", &virtual_usb).await, yes);
+    host.ok("VM.hard_shutdown", [str(&vm)]).await;
+    assert_eq!(host.get("VUSB", "currently_attached", &virtual_usb).await, no());
+    host.ok("PUSB.set_passthrough_enabled", [str(&stick), no()]).await;
+    assert!(host.all("VUSB").await.is_empty(), "nothing is left to be served");
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+    host.assert_idle().await;
 }

@@ -175,6 +175,16 @@ impl Shared {
         self.xl.slow(&["network-detach", &domid, &position.to_string()]).await?;
         self.amend(uuid, |record| record.spec.nics.retain(|known| known.position != position))
     }
+
+    /// Takes back a USB device; one the guest does not have is fine.
+    pub async fn unplug_usb(&self, uuid: &str, path: &str) -> Result<()> {
+        let domid = self.need(uuid).await?.to_string();
+        let record = self.records.get(uuid)?;
+        let known = record.and_then(|record| record.spec.usb.into_iter().find(|known| known.path == path));
+        let Some(known) = known else { return Ok(()) };
+        self.xl.slow(&["usbdev-detach", &domid, "0", &known.port.to_string()]).await?;
+        self.amend(uuid, |record| record.spec.usb.retain(|known| known.path != path))
+    }
 }
 
 /// A disk's volume as it is remembered: SR, location, writable.

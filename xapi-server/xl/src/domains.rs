@@ -179,6 +179,10 @@ impl Hypervisor for Domains {
         self.shared.unplug_nic(uuid, position).await
     }
 
+    async fn unplug_usb(&self, uuid: &str, path: &str) -> Result<()> {
+        self.shared.unplug_usb(uuid, path).await
+    }
+
     async fn set_xenstore_data(&self, uuid: &str, data: Vec<(String, String)>) -> Result<()> {
         let shared = &self.shared;
         let domid = shared.need(uuid).await?;

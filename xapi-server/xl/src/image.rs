@@ -13,7 +13,7 @@ use tokio::{
     time::timeout,
 };
 use xapi_backend::storage::Storage;
-use xapi_schema::{Failure, Result};
+use xapi_schema::{Failure, Result, errors};
 
 use crate::tool::Xl;
 
@@ -176,7 +176,7 @@ pub async fn length(storage: &Arc<dyn Storage>, of: Place<'_>) -> Result<Option<
 }
 
 /// Makes an image one that nobody can resume from: the guest is about to go on, and memory that is older than its disks
-/// would ruin them. One that is gone is fine.
+/// would ruin them. One that is gone, or on storage that is, is fine.
 ///
 /// # Errors
 /// Those of the storage.
@@ -185,9 +185,11 @@ pub async fn spend(storage: &Arc<dyn Storage>, of: Place<'_>) -> Result<()> {
         Ok(()) => storage.flush(of.0, of.1).await,
         failed => failed,
     };
-    match spent {
-        Err(failure) if matches!(length(storage, of).await, Ok(Some(_))) => Err(failure),
-        _ => Ok(()),
+    let Err(failure) = spent else { return Ok(()) };
+    match length(storage, of).await {
+        Ok(None) => Ok(()),
+        Err(gone) if gone.is(&errors::VDI_MISSING) || gone.is(&errors::SR_NOT_ATTACHED) => Ok(()),
+        _ => Err(failure),
     }
 }
 

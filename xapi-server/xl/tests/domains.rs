@@ -82,6 +82,7 @@ impl Bench {
             vcpus: 1,
             disks: vec![disk],
             nics: vec![],
+            usb: vec![],
             platform: vec![],
             xenstore_data: vec![("vm-data/role".into(), "web".into())],
             details: Details {

@@ -137,6 +137,7 @@ impl Bench {
             vcpus: 1,
             disks: vec![],
             nics: vec![],
+            usb: vec![],
             platform: vec![],
             xenstore_data: vec![],
             details: Details {

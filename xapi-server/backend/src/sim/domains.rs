@@ -355,6 +355,14 @@ impl Hypervisor for Domains {
         Ok(())
     }
 
+    async fn unplug_usb(&self, uuid: &str, path: &str) -> Result<()> {
+        self.faults.check("unplug_usb")?;
+        self.change(uuid, |guest| {
+            guest.spec.usb.retain(|known| known.path != path);
+            Ok(())
+        })
+    }
+
     async fn set_xenstore_data(&self, uuid: &str, data: Vec<(String, String)>) -> Result<()> {
         self.change(uuid, |guest| {
             guest.spec.xenstore_data = data;
@@ -431,6 +439,7 @@ mod tests {
             vcpus: 1,
             disks: vec![],
             nics: vec![],
+            usb: vec![],
             platform: vec![],
             xenstore_data: vec![],
             details: Default::default(),

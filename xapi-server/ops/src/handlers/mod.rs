@@ -28,6 +28,7 @@ mod vlan;
 pub mod vm;
 mod vm_appliance;
 mod vm_group;
+pub(crate) mod vusb;
 
 use arcstr::ArcStr;
 use xapi_schema::{Map, Value};
@@ -66,6 +67,7 @@ pub fn register(on: &mut Registry) {
     user::register(on);
     vm_appliance::register(on);
     vm_group::register(on);
+    vusb::register(on);
 }
 
 /// The members of a constructor with some set or replaced.

@@ -3,7 +3,7 @@
 use xapi_backend::host::Usb as Found;
 use xapi_schema::{
     ClassId, Map, Ref, Result, Value,
-    classes::{Host, Pusb, UsbGroup, host, pusb, usb_group},
+    classes::{Host, Pusb, Sr, UsbGroup, host, pbd, pusb, sr, usb_group, vdi, vusb},
     errors,
 };
 use xapi_store::{Read, Tx};
@@ -13,6 +13,7 @@ use crate::{Cx, Registry, devices};
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
     on.on(pusb::call::scan, scan);
+    on.on(pusb::call::set_passthrough_enabled, set_passthrough_enabled);
     on.on(usb_group::call::create, create_group);
     on.on(usb_group::call::destroy, destroy_group);
 }
@@ -90,6 +91,75 @@ fn create(tx: &mut Tx, home: &Ref<Host>, found: &Found) -> Result<()> {
 async fn scan(cx: Cx, home: Ref<Host>) -> Result<()> {
     super::host::assert_here(&cx, &home)?;
     devices::refresh(&cx).await
+}
+
+/// Gives a device to guests, or back to the host. As a disk of the host it is forgotten meanwhile.
+async fn set_passthrough_enabled(cx: Cx, this: Ref<Pusb>, value: bool) -> Result<()> {
+    let home = cx.snapshot().get(&this, pusb::host)?;
+    super::host::assert_here(&cx, &home)?;
+    let removable = cx
+        .commit(move |tx| {
+            let removable = removable(tx, &home)?;
+            if value {
+                forget_disks(tx, &this, &removable)?;
+            } else {
+                take_back(tx, &this)?;
+            }
+            tx.set(&this, pusb::passthrough_enabled, value)?;
+            Ok(removable)
+        })
+        .await?;
+    if !value {
+        for storage in removable {
+            if let Err(failure) = super::sr::scan(cx.clone(), storage).await {
+                tracing::warn!(%failure, "storage that may have the USB device again could not be scanned");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// SRs of what is plugged into a host.
+fn removable(read: &impl Read, home: &Ref<Host>) -> Result<Vec<Ref<Sr>>> {
+    let mut found = Vec::new();
+    for link in read.get(home, host::PBDs)? {
+        let storage = read.get(&link, pbd::SR)?;
+        if read.get(&link, pbd::currently_attached)? && read.get(&storage, sr::r#type)? == "udev" {
+            found.push(storage);
+        }
+    }
+    Ok(found)
+}
+
+fn forget_disks(tx: &mut Tx, this: &Ref<Pusb>, removable: &[Ref<Sr>]) -> Result<()> {
+    let path = tx.get(this, pusb::path)?;
+    for storage in removable {
+        for disk in tx.get(storage, sr::VDIs)? {
+            if tx.get(&disk, vdi::sm_config)?.get("usb_path") != Some(&path) {
+                continue;
+            }
+            if !tx.get(&disk, vdi::VBDs)?.is_empty() {
+                return Err(errors::PUSB_VDI_CONFLICT.with([this.as_str(), disk.as_str()]));
+            }
+            tx.destroy(&disk)?;
+        }
+    }
+    Ok(())
+}
+
+fn take_back(tx: &mut Tx, this: &Ref<Pusb>) -> Result<()> {
+    let group = tx.get(this, pusb::USB_group)?;
+    let virtuals = tx.get(&group, usb_group::VUSBs)?;
+    for device in &virtuals {
+        if tx.get(device, vusb::currently_attached)? {
+            let guest = tx.get(device, vusb::VM)?;
+            return Err(errors::USB_ALREADY_ATTACHED.with([this.as_str(), guest.as_str()]));
+        }
+    }
+    for device in virtuals {
+        tx.destroy(&device)?;
+    }
+    Ok(())
 }
 
 async fn create_group(

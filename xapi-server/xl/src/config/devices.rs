@@ -1,12 +1,12 @@
 //! Disks and network cards as xl reads them.
 
 use xapi_backend::{
-    hypervisor::{Disk, DomainKind, DomainSpec, Nic},
+    hypervisor::{Disk, DomainKind, DomainSpec, Nic, Usb},
     storage::{DataPath, backend_failure},
 };
 use xapi_schema::{Failure, Result, errors};
 
-use super::text::sane;
+use super::text::{Config, sane};
 
 /// Cards a virtual machine can have emulated.
 const EMULATED_CARDS: u32 = 8;
@@ -122,4 +122,22 @@ pub fn nic_line(spec: &DomainSpec, nic: &Nic) -> Result<String> {
         words.push(format!("rate={rate}KB/s"));
     }
     Ok(words.join(","))
+}
+
+/// The host's USB devices, behind a controller of their own that all guests have a driver for.
+///
+/// # Errors
+/// VM_HVM_REQUIRED for a guest that has no emulated controller.
+pub fn usb(spec: &DomainSpec, out: &mut Config) -> Result<()> {
+    if spec.usb.is_empty() {
+        return Ok(());
+    }
+    if spec.kind != DomainKind::Hvm {
+        return Err(errors::VM_HVM_REQUIRED.with([&spec.uuid]));
+    }
+    out.list("usbctrl", vec!["type=devicemodel,version=2".into()])?;
+    let line = |usb: &Usb| {
+        format!("type=hostdev,hostbus={},hostaddr={},controller=0,port={}", usb.bus, usb.address, usb.port)
+    };
+    out.list("usbdev", spec.usb.iter().map(line).collect())
 }

@@ -45,5 +45,6 @@ pub fn config(spec: &DomainSpec, disks: &[Placed]) -> Result<Config> {
     out.list("disk", lines.collect::<Result<Vec<_>>>()?)?;
     let lines = spec.nics.iter().map(|nic| nic_line(spec, nic));
     out.list("vif", lines.collect::<Result<Vec<_>>>()?)?;
+    devices::usb(spec, &mut out)?;
     Ok(out)
 }

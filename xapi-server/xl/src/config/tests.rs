@@ -12,6 +12,7 @@ pub fn test_spec() -> DomainSpec {
         vcpus: 1,
         disks: vec![],
         nics: vec![],
+        usb: vec![],
         platform: vec![],
         xenstore_data: vec![],
         details: xapi_backend::hypervisor::Details {
@@ -316,6 +317,18 @@ fn identity_of_windows_guests() {
     lines(&spec, &["pci = [ \"0000:04:00.0\", \"0000:05:00.1\" ]"]);
     spec.details.other_config = pairs(&[("pci", "0/x\"; y")]);
     refused(&spec, "INVALID_VALUE");
+}
+
+#[test]
+fn usb_devices_come_behind_a_controller_of_their_own() {
+    let stick = |port| xapi_backend::hypervisor::Usb { path: format!("1-{port}"), bus: 1, address: 7, port };
+    let mut spec = DomainSpec { usb: vec![stick(1), stick(3)], ..hvm() };
+    let device = |port| format!("\"type=hostdev,hostbus=1,hostaddr=7,controller=0,port={port}\"");
+    let devices = format!("usbdev = [ {}, {} ]", device(1), device(3));
+    lines(&spec, &["usbctrl = [ \"type=devicemodel,version=2\" ]", &devices]);
+    spec.kind = DomainKind::Pvh;
+    refused(&spec, "VM_HVM_REQUIRED");
+    none(&hvm(), "usbctrl");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Setters, probes and questions of `SR`.
 
 use xapi_schema::{
-    ClassId, Failure, Field, Map, Ref, Result,
-    classes::{Host, Sr, sm, sr},
+    ClassId, Failure, Field, Map, Rec, Ref, Result,
+    classes::{Host, ProbeResult, Sr, sm, sr},
     errors,
 };
 use xapi_store::Read;
@@ -14,6 +14,7 @@ use crate::{Cx, Registry, rules};
 pub fn register(on: &mut Registry) {
     on.on(sr::call::get_supported_types, get_supported_types);
     on.on(sr::call::probe, probe);
+    on.on(sr::call::probe_ext, probe_ext);
     on.on(sr::call::set_shared, set_shared);
     on.on(sr::call::set_name_label, set_name_label);
     on.on(sr::call::set_name_description, set_name_description);
@@ -45,6 +46,19 @@ async fn probe(
     cx.snapshot().record(&home)?;
     assert_known(&cx, &kind)?;
     cx.xapi.backends.storage.probe(&kind.to_lowercase(), &device_config.0).await
+}
+
+/// Probing in structures is for drivers of another kind, of which there are none here.
+async fn probe_ext(
+    cx: Cx,
+    home: Ref<Host>,
+    _: Map<String, String>,
+    kind: String,
+    _: Map<String, String>,
+) -> Result<Vec<Rec<ProbeResult>>> {
+    cx.snapshot().record(&home)?;
+    assert_known(&cx, &kind)?;
+    Err(errors::SR_OPERATION_NOT_SUPPORTED.bare())
 }
 
 async fn set_shared(cx: Cx, this: Ref<Sr>, value: bool) -> Result<()> {

@@ -5,7 +5,7 @@ mod misc;
 mod scan;
 
 pub use lifecycle::introduce_row;
-pub use scan::{assert_free, distrust_changes, is_guarded, refresh_stat, synchronise};
+pub use scan::{assert_free, distrust_changes, is_guarded, refresh_stat, scan, synchronise};
 
 use xapi_backend::storage::SrConfig;
 use xapi_schema::{

@@ -19,7 +19,11 @@ pub fn register(on: &mut Registry) {
     on.on(sr::call::update, update);
 }
 
-async fn scan(cx: Cx, this: Ref<Sr>) -> Result<()> {
+/// Brings the rows of an SR's disks in line with what its driver finds.
+///
+/// # Errors
+/// SR_HAS_NO_PBDS [sr], those of the driver.
+pub async fn scan(cx: Cx, this: Ref<Sr>) -> Result<()> {
     guard::within(&cx, &this, Op::Scan, synchronise(&cx, &this)).await?;
     cx.xapi.garbage.notify_one();
     Ok(())

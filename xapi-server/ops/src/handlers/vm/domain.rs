@@ -42,6 +42,8 @@ pub fn spec(read: &impl Read, this: &Ref<Vm>) -> Result<DomainSpec> {
         vcpus: record.get(vm::VCPUs_at_startup),
         disks: disks(read, this)?.iter().map(|disk| device::disk(read, disk)).collect::<Result<_>>()?,
         nics: cards.iter().map(|nic| card::nic(read, nic)).collect::<Result<_>>()?,
+        // Where they are is asked of the machine at the last moment.
+        usb: vec![],
         platform: pairs(record.get(vm::platform)),
         xenstore_data: pairs(record.get(vm::xenstore_data)),
         details: details(record),

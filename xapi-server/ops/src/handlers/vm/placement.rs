@@ -77,6 +77,7 @@ pub fn assert_can_boot_here(
     }
     assert_storage(read, this, record, home)?;
     assert_networks(read, this, record, home)?;
+    crate::handlers::vusb::assert_here(read, this, home)?;
     let kind = record.get(vm::domain_type);
     let needs_hvm = matches!(kind, DomainType::Hvm | DomainType::Pvh | DomainType::PvInPvh);
     if needs_hvm && !target.get(host::capabilities).iter().any(|word| word.contains("hvm")) {

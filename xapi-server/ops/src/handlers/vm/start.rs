@@ -1,11 +1,11 @@
 //! `VM.start` and what a start is made of.
 
-use xapi_backend::hypervisor::Started;
+use xapi_backend::hypervisor::{DomainSpec, Started};
 use xapi_schema::{
     Map, Ref, Result,
     classes::{
         DomainType, Host, HostAllowedOperations, Vbd, VbdOperations, Vif, VifOperations, Vm,
-        VmOperations as Op, VmPowerState as State, host, vbd, vif, vm, vm_metrics,
+        VmOperations as Op, VmPowerState as State, host, vbd, vif, vm, vm_metrics, vusb,
     },
     errors,
 };
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Cx, Registry,
     guard::{self, Patience},
-    handlers::{console, locking, network as link},
+    handlers::{console, locking, network as link, vusb as vusbs},
     rules::{self, Asked},
 };
 
@@ -240,11 +240,15 @@ pub async fn launch(
         for card in tx.get(&target, vm::VIFs)? {
             tx.set(&card, vif::currently_attached, true)?;
         }
+        for device in tx.get(&target, vm::VUSBs)? {
+            tx.set(&device, vusb::currently_attached, true)?;
+        }
         Ok(())
     })
     .await?;
     link::bring_up_for(cx, this).await?;
-    let spec = domain::spec(&*cx.snapshot(), this)?;
+    let usb = vusbs::plugged(cx, this, home).await?;
+    let spec = DomainSpec { usb, ..domain::spec(&*cx.snapshot(), this)? };
     let uuid = spec.uuid.clone();
     let hypervisor = &cx.xapi.backends.hypervisor;
     let started = match image {
