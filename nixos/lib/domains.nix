@@ -88,6 +88,7 @@ rec {
       tooMany = map (domain: domain.name) (filter (domain: domain.vcpus.max != null && domain.vcpus.max < domain.vcpus.count) all);
       uuids = duplicates (map (domain: uuidOf hostUuid domain.name domain) all);
       macs = duplicates (concatMap (domain: filter (mac: mac != null) (map (nic: nic.mac) (nicsOf domain))) all);
+      shared = map (domain: domain.name) (filter (domain: domain.store == "shared") all);
       openLocks = eachNic (_: nic: nic.locked && nic.addresses == [ ]);
     in
     [
@@ -110,6 +111,9 @@ rec {
       (check "dom-vcpus" (tooMany == [ ]) "`vcpus.max` is at least `vcpus.count`: change ${quoted tooMany}")
       (check "dom-uuid-twice" (uuids == [ ]) "UUIDs are unique: two guests have ${quoted uuids}")
       (check "dom-mac-twice" (macs == [ ]) "MAC addresses are unique: two networks have ${quoted macs}")
+      # A share of files needs a device the toolstack can't give a guest yet: its API knows disks and cards only.
+      (check "dom-store-shared" (shared == [ ])
+        "this host's store can't be shared with guests yet: set `store = \"image\"` (a read-only copy made here) or `store = \"own\"` on ${quoted shared}")
       (check "dom-lock-without-address" (openLocks == [ ])
         "a locked network lets only its addresses pass: set `addresses` of ${quoted openLocks}")
     ];

@@ -74,7 +74,8 @@ let
         config = maybe types.deferredModule (lib.literalExpression "{ services.nginx.enable = true; }") "NixOS configuration of the guest; null for guests that run something else.";
         nixpkgs = make.derived (types.nullOr types.path) null "that of this host" (lib.literalExpression "inputs.nixpkgs-stable") "Another nixpkgs for the guest's `config`.";
         specialArgs = make.value types.raw { } { site = "north"; } "Further arguments of the guest's modules.";
-        store = make.choice [ "image" "own" ] "image" "Where a NixOS guest has its store: a read-only image made here, or on its own disk.";
+        store = make.choice [ "image" "shared" "own" ] "image"
+          "Where a NixOS guest has its store: a read-only image made here, or on its own disk. `shared`, this host's own store read-only, can't be had yet and is refused.";
         ephemeral = make.flag false "Whether the root of a NixOS guest lives in memory and is new at each start.";
         restartIfChanged = make.flag true "Whether a switch restarts it when it can't be changed while it runs.";
         policy = make.choice [ "locked" "power" "open" ] "power"
@@ -95,7 +96,8 @@ let
       {
         xennix.guest = {
           enable = true;
-          store = domain.store;
+          # What is refused below is not evaluated further.
+          store = if domain.store == "shared" then "own" else domain.store;
           rootDevice = if domain.ephemeral || !(domain.disks ? root) then null else pure.domains.deviceOf domain "root";
           cache.publicKeys = config.xennix.cache.publicKeys;
           cache.url =
