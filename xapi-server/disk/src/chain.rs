@@ -89,22 +89,27 @@ pub enum ParentLink {
 /// The names under which an image looks for its parent, best first.
 ///
 /// # Errors
-/// The device's error.
+/// The device's error, where it keeps every name from being read.
 pub fn parent_link(image: &Image) -> Result<ParentLink> {
     let Some(h) = image.header().filter(|_| image.footer().kind == Kind::Differencing) else {
         return Ok(ParentLink::None);
     };
     let mut names = Vec::new();
+    let mut unread = None;
     for l in h.locators.iter().filter(|l| l.is_used() && l.length <= 4096) {
         let mut b = vec![0; l.length as usize];
-        if image.file().read_at(l.offset, &mut b).is_ok()
-            && let Some(name) = l.decode(&b)
-        {
-            names.push(name);
+        match image.file().read_at(l.offset, &mut b) {
+            Ok(()) => names.extend(l.decode(&b)),
+            // A locator outside of the image is one nobody can follow.
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {}
+            Err(e) => unread = Some(e),
         }
     }
     // Imported images sometimes carry only the plain name.
     names.extend(h.parent_name().and_then(|n| n.rsplit(['/', '\\']).next().map(str::to_owned)));
+    if let Some(e) = unread.filter(|_| names.is_empty()) {
+        return Err(e.into());
+    }
     let mut seen = std::collections::HashSet::new();
     names.retain(|n| seen.insert(n.clone()));
     Ok(if h.parent_uuid.is_nil() { ParentLink::Raw(names) } else { ParentLink::Vhd(names, h.parent_uuid) })
@@ -113,34 +118,43 @@ pub fn parent_link(image: &Image) -> Result<ParentLink> {
 /// The name of an image's parent in `volumes`, checked to be the right one; `None` when it has none.
 ///
 /// # Errors
-/// [`Error::Chain`] when no image fits.
+/// [`Error::Chain`] when no image fits, [`Error::Parent`] when the one that might can't be read.
 pub fn find_parent(volumes: &dyn Volumes, image: &Image) -> Result<Option<(String, Layer)>> {
     let (names, uuid) = match parent_link(image)? {
         ParentLink::None => return Ok(None),
         ParentLink::Vhd(names, uuid) => (names, Some(uuid)),
         ParentLink::Raw(names) => (names, None),
     };
-    let mut why = String::from("it names no parent file");
+    let mut why = Error::Chain("it names no parent file".into());
     for name in names {
         if name.contains('/') {
-            why = format!("parent {name:?} lies outside this place");
+            why = Error::Chain(format!("parent {name:?} lies outside this place"));
             continue;
         }
-        if !volumes.exists(&name)? {
-            why = format!("parent {name:?} is missing");
-            continue;
-        }
-        let file = volumes.open(&name, Access::Read)?;
-        let Some(uuid) = uuid else { return Ok(Some((name, Layer::Raw(Raw::open(file)?)))) };
-        match Image::open(file) {
-            Ok(parent) if parent.footer().uuid == uuid => {
-                return Ok(Some((name, Layer::Vhd(Box::new(parent)))));
-            }
-            Ok(parent) => why = format!("parent {name:?} has uuid {}, not {uuid}", parent.footer().uuid),
-            Err(e) => why = format!("parent {name:?}: {e}"),
+        match open_parent(volumes, &name, uuid) {
+            Ok(layer) => return Ok(Some((name, layer))),
+            // An image that could not be looked at may be the right one: no other name says more.
+            Err(_) if why.device().is_some() => {}
+            Err(e) => why = e,
         }
     }
-    Err(Error::Chain(why))
+    Err(why)
+}
+
+/// Opens what should be a parent: a VHD of this uuid, or a raw image.
+fn open_parent(volumes: &dyn Volumes, name: &str, uuid: Option<uuid::Uuid>) -> Result<Layer> {
+    let of = |e: Error| Error::Parent { name: name.to_owned(), source: Box::new(e) };
+    if !volumes.exists(name).map_err(of)? {
+        return Err(Error::Chain(format!("parent {name:?} is missing")));
+    }
+    let file = volumes.open(name, Access::Read).map_err(of)?;
+    let Some(uuid) = uuid else { return Ok(Layer::Raw(Raw::open(file).map_err(of)?)) };
+    let parent = Image::open(file).map_err(of)?;
+    if parent.footer().uuid != uuid {
+        let is = parent.footer().uuid;
+        return Err(Error::Chain(format!("parent {name:?} has uuid {is}, not {uuid}")));
+    }
+    Ok(Layer::Vhd(Box::new(parent)))
 }
 
 /// A chain of images, leaf first.

@@ -39,6 +39,14 @@ pub enum Error {
     /// The images do not form the chain they claim to form.
     #[error("chain: {0}")]
     Chain(String),
+    /// An image that others stand on can't be read; `source` says whether it or its device is to blame.
+    #[error("parent {name:?}: {source}")]
+    Parent {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        source: Box<Error>,
+    },
     /// The container of fixed size cannot take the next block.
     #[error("no space in the volume: {need} bytes needed, {have} there")]
     NoSpace {
@@ -70,5 +78,14 @@ impl Error {
     /// A format error about `part`.
     pub fn format(part: &'static str, detail: impl Into<String>) -> Self {
         Error::Format(FormatError::new(part, detail))
+    }
+
+    /// The error of the file or device, where one is the reason, however deep in a chain.
+    pub fn device(&self) -> Option<&std::io::Error> {
+        match self {
+            Error::Io(e) => Some(e),
+            Error::Parent { source, .. } => source.device(),
+            _ => None,
+        }
     }
 }

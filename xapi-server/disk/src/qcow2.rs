@@ -178,11 +178,11 @@ fn open_layer(dir: &Path, name: &str, writable: bool, names: &mut Vec<String>) -
         let parent = file.rsplit('/').next().unwrap_or(&file);
         let format = image.implicit_backing_format().map(String::as_str);
         let layer = match (format, Format::of_name(parent)) {
-            (Some("qcow2"), _) | (None, Some(Format::Qcow2)) => open_layer(dir, parent, false, names)?,
+            (Some("qcow2"), _) | (None, Some(Format::Qcow2)) => open_layer(dir, parent, false, names),
             (Some("raw"), Some(Format::Raw)) | (None, Some(Format::Raw)) => {
                 names.push(parent.to_owned());
                 let raw = Raw::<File>::builder_path(dir.join(plain_name(parent)?));
-                FormatAccess::new(raw.open(DenyImplicitOpenGate::default())?)
+                raw.open(DenyImplicitOpenGate::default()).map(FormatAccess::new).map_err(Error::from)
             }
             _ => {
                 return Err(Error::Chain(format!(
@@ -190,6 +190,10 @@ fn open_layer(dir: &Path, name: &str, writable: bool, names: &mut Vec<String>) -
                 )));
             }
         };
+        let layer = layer.map_err(|e| match e {
+            e @ (Error::Chain(_) | Error::Parent { .. }) => e,
+            e => Error::Parent { name: parent.to_owned(), source: Box::new(e) },
+        })?;
         image.set_backing(Some(layer));
     }
     Ok(FormatAccess::new(image))

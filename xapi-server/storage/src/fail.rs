@@ -54,7 +54,10 @@ impl Doing {
     /// An error of the image engine.
     pub fn disk(self, error: &Error) -> Failure {
         match error {
-            Error::Io(e) => self.io(e),
+            // A chain that can't be read for its device is no damaged chain.
+            _ if error.device().is_some_and(|e| e.kind() != io::ErrorKind::UnexpectedEof) => {
+                error.device().map_or_else(|| self.failure(""), |e| self.told_by(e, &error.to_string()))
+            }
             Error::NoSpace { .. } => no_space(&error.to_string()),
             Error::Chain(text) if text.contains("more than") => chain_too_long(text),
             Error::Refused(text) if text.contains("coalesce first") => chain_too_long(text),
@@ -65,16 +68,33 @@ impl Doing {
 
     /// An error of the system.
     pub fn io(self, error: &io::Error) -> Failure {
-        match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::ENOSPC | Errno::EDQUOT) => no_space(&error.to_string()),
-            Some(Errno::EIO) => backend_failure(200, "IO error", &error.to_string()),
-            Some(Errno::EROFS) => {
-                backend_failure(461, "The file system cannot be written", &error.to_string())
+        self.told_by(error, &error.to_string())
+    }
+
+    /// An error of the system, with a text that says more.
+    fn told_by(self, error: &io::Error, text: &str) -> Failure {
+        use io::ErrorKind as Kind;
+        match (errno(error), error.kind()) {
+            (Some(Errno::ENOSPC | Errno::EDQUOT), _) | (_, Kind::StorageFull | Kind::QuotaExceeded) => {
+                no_space(text)
             }
-            _ if error.kind() == io::ErrorKind::StorageFull => no_space(&error.to_string()),
-            _ => self.failure(&error.to_string()),
+            (Some(Errno::EIO), _) => backend_failure(200, "IO error", text),
+            (Some(Errno::EROFS), _) | (_, Kind::ReadOnlyFilesystem) => {
+                backend_failure(461, "The file system cannot be written", text)
+            }
+            _ => self.failure(text),
         }
     }
+}
+
+/// The system's number of an error. Libraries that say where it happened keep it in the text alone.
+fn errno(error: &io::Error) -> Option<Errno> {
+    let wrapped = || {
+        let text = error.to_string();
+        let number = text.strip_suffix(')')?.rsplit_once("(os error ")?.1;
+        number.parse().ok()
+    };
+    error.raw_os_error().or_else(wrapped).map(Errno::from_raw)
 }
 
 fn chain_too_long(detail: &str) -> Failure {

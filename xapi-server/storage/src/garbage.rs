@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn nothing_is_touched_that_is_not_understood() {
         let mut broken = image("x", None, false);
-        broken.broken = Some("unreadable".into());
+        broken.broken = Some(crate::fail::Doing::Load.failure("unreadable"));
         assert!(names(&[image("lost", None, true), broken], SrPolicy::default()).is_empty());
         let orphan = image("o", Some("gone"), false);
         assert!(names(&[image("lost", None, true), orphan], SrPolicy::default()).is_empty());

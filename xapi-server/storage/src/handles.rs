@@ -34,15 +34,16 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Handles {
-    /// Works on the image of `uuid`, opened when it is not.
+    /// Works on the image of `uuid`, opened when it is not. Where the SR is `guarded` reading changes nothing.
     ///
     /// # Errors
-    /// VDI_MISSING, VDI_IN_USE, what the image says.
+    /// VDI_MISSING, VDI_IN_USE, what the image says; as [`Images::open`].
     pub fn with<T>(
         &self,
         images: &Images,
         uuid: &str,
         access: Access,
+        guarded: bool,
         work: impl FnOnce(&mut Image) -> xennix_disk::Result<T>,
     ) -> Result<T> {
         self.thin_out(uuid)?;
@@ -59,7 +60,7 @@ impl Handles {
             if access == Access::Write {
                 images.inflate(&found)?;
             }
-            let mut image = images.open(&found, access).map_err(|e| Doing::Load.disk(&e))?;
+            let mut image = images.open(&found, access, guarded)?;
             let mut tracked = false;
             if access == Access::Write && found.format != Format::Qcow2 {
                 let tracker = images.tracker(uuid, found.size).map_err(|e| Doing::Load.disk(&e))?;

@@ -1,6 +1,7 @@
 //! What a scan needs to know of an image, from its footer and header alone: a disk's table can have megabytes, and
 //! an SR ten thousand disks. Never trusts more than it read.
 
+use xapi_schema::Failure;
 use xennix_disk::{
     Result,
     chain::Format,
@@ -9,7 +10,7 @@ use xennix_disk::{
     volumes::Volumes,
 };
 
-use crate::naming::Naming;
+use crate::{fail::Doing, naming::Naming};
 
 /// An image of a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +29,8 @@ pub struct Found {
     pub hidden: bool,
     /// Name of the image it stands on, as it says itself.
     pub parent: Option<String>,
-    /// Why it could not be read.
-    pub broken: Option<String>,
+    /// Why it could not be read, as whoever asks for it is told.
+    pub broken: Option<Failure>,
 }
 
 /// Looks at the image `name`.
@@ -51,7 +52,7 @@ pub fn look(volumes: &dyn Volumes, naming: Naming, name: &str, size: Option<u64>
     let file = match volumes.open(name, Access::Read) {
         Ok(file) => file,
         Err(e) => {
-            found.broken = Some(e.to_string());
+            found.broken = Some(Doing::Load.disk(&e));
             return Ok(Some(found));
         }
     };
@@ -61,7 +62,7 @@ pub fn look(volumes: &dyn Volumes, naming: Naming, name: &str, size: Option<u64>
         Format::Qcow2 => qcow2(&*file, &mut found),
     };
     if let Err(e) = read {
-        found.broken = Some(e.to_string());
+        found.broken = Some(Doing::Load.disk(&e));
     }
     if let Ok(bytes) = file.size() {
         found.physical = bytes;

@@ -264,12 +264,12 @@ impl Images {
     /// An image that can be read.
     ///
     /// # Errors
-    /// VDI_MISSING [sr, vdi]; SR_BACKEND_FAILURE_65 with what is wrong with it.
+    /// VDI_MISSING [sr, vdi]; SR_BACKEND_FAILURE_65 with what is wrong with it, 200 when its device failed.
     pub fn healthy(&self, uuid: &str) -> Result<Found> {
         let found = self.find(uuid)?;
         match &found.broken {
             None => Ok(found),
-            Some(why) => Err(Doing::Load.failure(why)),
+            Some(why) => Err(why.clone()),
         }
     }
 
@@ -278,18 +278,50 @@ impl Images {
         self.dir.join(name)
     }
 
-    /// Opens an image with everything it stands on.
+    /// Opens an image with everything it stands on. One that is only read is first [made readable](Images::settle).
     ///
     /// # Errors
-    /// As of the engine.
-    pub fn open(&self, found: &Found, access: Access) -> xennix_disk::Result<Image> {
-        if found.format == Format::Qcow2 {
-            if access == Access::Read {
-                xennix_disk::qcow2::settle(&self.dir, &found.name)?;
-            }
-            return Image::open(&self.path(&found.name), Some(Format::Qcow2), access, false);
+    /// As of [`settle`](Images::settle) and of the engine.
+    pub fn open(&self, found: &Found, access: Access, guarded: bool) -> Result<Image> {
+        if access == Access::Read {
+            self.settle(found, guarded)?;
         }
-        Image::within(&*self.volumes, &found.name, found.format, access)
+        let opened = match found.format {
+            Format::Qcow2 => Image::open(&self.path(&found.name), Some(Format::Qcow2), access, false),
+            format => Image::within(&*self.volumes, &found.name, format, access),
+        };
+        opened.map_err(|e| Doing::Load.disk(&e))
+    }
+
+    /// Makes sure that an image nobody has open can be read as it is: a qcow2 whose writer did not close it is put
+    /// right, which changes its tables. In a guarded SR nothing is changed, and such an image is refused.
+    ///
+    /// # Errors
+    /// OPERATION_NOT_ALLOWED where it would have to be changed in a guarded SR; VDI_IN_USE when somebody writes it;
+    /// what is wrong with it.
+    pub fn settle(&self, found: &Found, guarded: bool) -> Result<()> {
+        if found.format != Format::Qcow2 {
+            return Ok(());
+        }
+        let wrong = |e: xennix_disk::Error| Doing::Load.disk(&e);
+        if !guarded {
+            return xennix_disk::qcow2::settle(&self.dir, &found.name).map_err(wrong);
+        }
+        let unclean = self
+            .volumes
+            .open(&found.name, Access::Read)
+            .and_then(|file| xennix_disk::qcow2::repair::is_unclean(&*file));
+        self.volumes.settle();
+        if unclean.map_err(wrong)? {
+            return Err(crate::policy::untouchable(
+                &self.sr,
+                &format!(
+                    "the image {} was not closed by whoever wrote it last and can't be put right",
+                    found.name
+                ),
+            ));
+        }
+        Ok(())
     }
 
     /// The space a new leaf gets; one that nobody writes now needs no more than it holds where that is the rule, and
@@ -620,26 +652,32 @@ impl Images {
     /// Has a leaf nothing of its own: no block, where it stands on another image, else no data at all?
     ///
     /// # Errors
-    /// VDI_MISSING, SR_BACKEND_FAILURE_65.
-    pub fn is_untouched(&self, uuid: &str) -> Result<bool> {
+    /// VDI_MISSING, SR_BACKEND_FAILURE_65; as [`settle`](Images::settle).
+    pub fn is_untouched(&self, uuid: &str, guarded: bool) -> Result<bool> {
         let found = self.healthy(uuid)?;
+        let wrong = |e: xennix_disk::Error| Doing::Load.disk(&e);
         let looked = match (found.format, &found.parent) {
-            (Format::Vhd, _) => self.volumes.open(&found.name, Access::Read).and_then(|file| {
-                let image = xennix_disk::vhd::reader::Image::open(file)?;
-                Ok(image.header().is_some() && image.bat().allocated().next().is_none())
-            }),
+            (Format::Vhd, _) => self
+                .volumes
+                .open(&found.name, Access::Read)
+                .and_then(|file| {
+                    let image = xennix_disk::vhd::reader::Image::open(file)?;
+                    Ok(image.header().is_some() && image.bat().allocated().next().is_none())
+                })
+                .map_err(wrong),
             (_, Some(_)) => Ok(false),
-            (_, None) => self.open(&found, Access::Read).and_then(|image| {
+            (_, None) => self.open(&found, Access::Read, guarded).and_then(|image| {
                 let mut data = false;
                 xennix_disk::source::extents(image.source(), |e| {
                     data |= e.state == xennix_disk::source::State::Data;
                     Ok(())
-                })?;
+                })
+                .map_err(wrong)?;
                 Ok(!data)
             }),
         };
         self.volumes.settle();
-        looked.map_err(|e| Doing::Load.disk(&e))
+        looked
     }
 
     /// Stretches outside of which two images hold the same: everything in the images that only one of them stands on.

@@ -116,6 +116,11 @@ impl Native {
         Ok(repository)
     }
 
+    /// An SR of images, and whether it may not be changed.
+    fn looked_at(&self, sr: &str) -> Result<(Arc<Repository>, bool)> {
+        Ok((self.repository(sr)?, self.policies.sr(sr).guarded))
+    }
+
     /// A frozen or writable copy under a uuid of its own.
     async fn twin(&self, sr: &str, location: &str, uuid: &str, doing: Doing) -> Result<Volume> {
         let repository = self.changeable(sr)?;
@@ -309,7 +314,7 @@ impl Storage for Native {
                         }
                         let found = found?;
                         for image in found.iter().filter(|f| f.broken.is_some()) {
-                            tracing::warn!(image = image.name, why = image.broken, "an image can't be read");
+                            tracing::warn!(image = image.name, why = ?image.broken, "an image can't be read");
                         }
                         // What can't be read stays in the list: its record must not vanish for a moment's trouble.
                         let mut all: Vec<Volume> = found.iter().map(|f| volume_of(&repository, f)).collect();
@@ -382,8 +387,8 @@ impl Storage for Native {
     }
 
     async fn is_untouched(&self, sr: &str, location: &str) -> Result<bool> {
-        let (repository, uuid) = (self.repository(sr)?, location.to_owned());
-        blocking(move || repository.unchanged(|| repository.images.is_untouched(&uuid))).await
+        let ((repository, guarded), uuid) = (self.looked_at(sr)?, location.to_owned());
+        blocking(move || repository.unchanged(|| repository.images.is_untouched(&uuid, guarded))).await
     }
 
     async fn resize_volume(&self, sr: &str, location: &str, size: i64) -> Result<Volume> {
@@ -424,8 +429,10 @@ impl Storage for Native {
         let held = self.extents(to.0, to.1).await?;
         for (start, len) in held {
             let (target, uuid) = (target.clone(), uuid.clone());
-            blocking(move || target.with(&uuid, Access::Write, |image| image.write_zeroes(start, len)))
-                .await?;
+            blocking(move || {
+                target.with(&uuid, Access::Write, false, |image| image.write_zeroes(start, len))
+            })
+            .await?;
         }
         for (start, len) in self.extents(from.0, from.1).await? {
             let (mut at, end) = (start, start + len);
@@ -433,8 +440,10 @@ impl Storage for Native {
                 let n = (end - at).min(PIECE);
                 let bytes = self.read(from.0, from.1, at, n as usize).await?;
                 let (target, uuid) = (target.clone(), uuid.clone());
-                blocking(move || target.with(&uuid, Access::Write, |image| image.write_at(at, &bytes)))
-                    .await?;
+                blocking(move || {
+                    target.with(&uuid, Access::Write, false, |image| image.write_at(at, &bytes))
+                })
+                .await?;
                 at += n;
                 if !progress(at as f64 / size.max(1) as f64) {
                     return Err(errors::TASK_CANCELLED.with(["OpaqueRef:NULL"]));
@@ -478,9 +487,10 @@ impl Storage for Native {
     async fn read(&self, sr: &str, location: &str, offset: u64, length: usize) -> Result<Vec<u8>> {
         match self.attached(sr)? {
             Attached::Images(repository) => {
-                let uuid = location.to_owned();
+                let (uuid, guarded) = (location.to_owned(), self.policies.sr(sr).guarded);
                 blocking(move || {
-                    repository.with(&uuid, Access::Read, |image| handles::read(image, offset, length))
+                    repository
+                        .with(&uuid, Access::Read, guarded, |image| handles::read(image, offset, length))
                 })
                 .await
             }
@@ -500,9 +510,9 @@ impl Storage for Native {
 
     async fn extents(&self, sr: &str, location: &str) -> Result<Vec<(u64, u64)>> {
         if let Attached::Images(repository) = self.attached(sr)? {
-            let uuid = location.to_owned();
+            let (uuid, guarded) = (location.to_owned(), self.policies.sr(sr).guarded);
             return blocking(move || {
-                repository.with(&uuid, Access::Read, |image| {
+                repository.with(&uuid, Access::Read, guarded, |image| {
                     let mut found: Vec<(u64, u64)> = Vec::new();
                     extents(image.source(), |e| {
                         if e.state == State::Data {
@@ -522,7 +532,7 @@ impl Storage for Native {
     async fn write(&self, sr: &str, location: &str, offset: u64, bytes: Vec<u8>) -> Result<()> {
         let (repository, uuid) = (self.changeable(sr)?, location.to_owned());
         blocking(move || {
-            repository.with(&uuid, Access::Write, |image| {
+            repository.with(&uuid, Access::Write, false, |image| {
                 if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > image.size()) {
                     return Err(xennix_disk::Error::Range { offset, len: bytes.len() as u64 });
                 }

@@ -52,15 +52,21 @@ impl SrPolicy {
     /// # Errors
     /// OPERATION_NOT_ALLOWED with what to do about it.
     pub fn assert_changeable(&self, sr: &str) -> Result<(), Failure> {
-        if !self.guarded {
-            return Ok(());
-        }
-        let told = format!(
-            "The storage repository {sr} is guarded: it was taken over from another stack and may still go back. \
-             Remove the key {GUARDED} from its other_config to allow changes."
-        );
-        Err(errors::OPERATION_NOT_ALLOWED.with([told]))
+        if self.guarded { Err(refusal(sr, "")) } else { Ok(()) }
     }
+}
+
+fn refusal(sr: &str, first: &str) -> Failure {
+    let told = format!(
+        "{first}The storage repository {sr} is guarded: it was taken over from another stack and may still go back. \
+         Remove the key {GUARDED} from its other_config to allow changes."
+    );
+    errors::OPERATION_NOT_ALLOWED.with([told])
+}
+
+/// Refuses what would change something in a guarded SR, and says what that is.
+pub fn untouchable(sr: &str, why: &str) -> Failure {
+    refusal(sr, &format!("Refused: {why}. "))
 }
 
 /// Answers from the records.

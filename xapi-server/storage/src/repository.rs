@@ -171,21 +171,23 @@ impl Repository {
         work()
     }
 
-    /// Uses images that nobody changes meanwhile.
+    /// Uses images that nobody changes meanwhile. Where the SR is `guarded` reading changes nothing.
     ///
     /// # Errors
-    /// VDI_IN_USE when a guest writes the volume; those of the work.
+    /// VDI_IN_USE when a guest writes the volume; OPERATION_NOT_ALLOWED where reading would need a change of a guarded
+    /// SR; those of the work.
     pub fn with<T>(
         &self,
         uuid: &str,
         access: Access,
+        guarded: bool,
         work: impl FnOnce(&mut Image) -> xennix_disk::Result<T>,
     ) -> Result<T> {
         let _used = self.using(access == Access::Write);
         if self.is_open(uuid).is_some_and(|writable| writable || access == Access::Write) {
             return Err(fail::in_use());
         }
-        self.handles.with(&self.images, uuid, access, work)
+        self.handles.with(&self.images, uuid, access, guarded, work)
     }
 
     /// Makes what was written to a volume durable and lets go of it.
@@ -256,7 +258,7 @@ impl Repository {
     /// Makes a volume reachable for a guest.
     ///
     /// # Errors
-    /// VDI_MISSING, VDI_IN_USE, SR_BACKEND_FAILURE_46 with what the way to it says.
+    /// VDI_MISSING, VDI_IN_USE, SR_BACKEND_FAILURE_46 with what the way to it says; for reading as [`Images::settle`].
     pub fn open(&self, uuid: &str, writable: bool, guarded: bool) -> Result<DataPath> {
         let _used = self.using(writable);
         self.handles.close(uuid)?;
@@ -265,8 +267,11 @@ impl Repository {
             return Err(Doing::Attach.failure("it is an inner node"));
         }
         let opened = self.hold(uuid).and_then(|()| {
-            if writable && self.is_open(uuid).is_none() {
-                self.images.inflate(&found)?;
+            match (self.is_open(uuid), writable) {
+                (None, true) => self.images.inflate(&found)?,
+                // Its server only reads; whoever writes an image puts it right itself.
+                (None, false) => self.images.settle(&found, guarded)?,
+                (Some(_), _) => {}
             }
             let track = if writable { changes::track(self, uuid, found.format, guarded)? } else { None };
             let spec = Spec {

@@ -90,8 +90,8 @@ pub fn audit_chain(volumes: &dyn Volumes, name: &str) -> Result<Report> {
             Err(e) => {
                 report.add(&name, Bad, "parent", e.to_string());
                 // A parent that is there but broken deserves its own findings.
-                let candidates = match parent_link(&image)? {
-                    ParentLink::Vhd(names, _) => names,
+                let candidates = match parent_link(&image) {
+                    Ok(ParentLink::Vhd(names, _)) => names,
                     _ => Vec::new(),
                 };
                 let broken =
