@@ -118,7 +118,7 @@ pub fn parent_link(image: &Image) -> Result<ParentLink> {
 /// The name of an image's parent in `volumes`, checked to be the right one; `None` when it has none.
 ///
 /// # Errors
-/// [`Error::Chain`] when no image fits, [`Error::Parent`] when the one that might can't be read.
+/// [`Error::Chain`] when no image fits, [`Error::Beside`] when the one that might can't be read.
 pub fn find_parent(volumes: &dyn Volumes, image: &Image) -> Result<Option<(String, Layer)>> {
     let (names, uuid) = match parent_link(image)? {
         ParentLink::None => return Ok(None),
@@ -143,7 +143,7 @@ pub fn find_parent(volumes: &dyn Volumes, image: &Image) -> Result<Option<(Strin
 
 /// Opens what should be a parent: a VHD of this uuid, or a raw image.
 fn open_parent(volumes: &dyn Volumes, name: &str, uuid: Option<uuid::Uuid>) -> Result<Layer> {
-    let of = |e: Error| Error::Parent { name: name.to_owned(), source: Box::new(e) };
+    let of = |e: Error| Error::Beside { name: name.to_owned(), source: Box::new(e) };
     if !volumes.exists(name).map_err(of)? {
         return Err(Error::Chain(format!("parent {name:?} is missing")));
     }

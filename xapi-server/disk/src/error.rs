@@ -39,9 +39,10 @@ pub enum Error {
     /// The images do not form the chain they claim to form.
     #[error("chain: {0}")]
     Chain(String),
-    /// An image that others stand on can't be read; `source` says whether it or its device is to blame.
-    #[error("parent {name:?}: {source}")]
-    Parent {
+    /// Another image that this one stands on, or that may stand on it, can't be read; `source` says whether it or its
+    /// device is to blame.
+    #[error("{name:?}: {source}")]
+    Beside {
         /// Its name.
         name: String,
         /// What is wrong.
@@ -80,11 +81,12 @@ impl Error {
         Error::Format(FormatError::new(part, detail))
     }
 
-    /// The error of the file or device, where one is the reason, however deep in a chain.
+    /// The error of the device, where one is the reason, however deep in a chain. An image that ends too early is
+    /// damaged, not its device.
     pub fn device(&self) -> Option<&std::io::Error> {
         match self {
-            Error::Io(e) => Some(e),
-            Error::Parent { source, .. } => source.device(),
+            Error::Io(e) => (e.kind() != std::io::ErrorKind::UnexpectedEof).then_some(e),
+            Error::Beside { source, .. } => source.device(),
             _ => None,
         }
     }

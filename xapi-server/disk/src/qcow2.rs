@@ -2,7 +2,11 @@
 //! directory, only raw or qcow2, never another file because the image says so.
 
 pub mod audit;
+pub mod create;
+pub mod grow;
+pub mod header;
 pub mod repair;
+pub mod snapshot;
 
 use crate::chain::Format;
 use crate::error::{Error, Result};
@@ -13,7 +17,7 @@ use crate::volumes::plain_name;
 use imago::file::File;
 use imago::qcow2::Qcow2;
 use imago::raw::Raw;
-use imago::{DenyImplicitOpenGate, FormatAccess, FormatDriverBuilder, Mapping, Storage};
+use imago::{FormatAccess, Mapping, ShallowMapping, Storage, StorageOpenOptions};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,37 +38,59 @@ impl Qcow2Disk {
     /// Opens `name` in the directory `dir`; `writable` for the image itself, its backing files never are.
     ///
     /// # Errors
-    /// [`Error::Chain`] for backing files that are missing, not qcow2 or raw, or too many; [`Error::Refused`] when
-    /// it is open for writing elsewhere on this host; for writing also as [`audit::check_writable`]; else what the
+    /// [`Error::Chain`] for backing files that are not qcow2 or raw, or too many, [`Error::Beside`] for those that can't
+    /// be opened; [`Error::Refused`] when it is open for writing elsewhere on this host, and for an inner node; for
+    /// writing also as [`audit::check_writable`]; else what the
     /// file says.
     pub fn open(dir: &Path, name: &str, writable: bool) -> Result<Qcow2Disk> {
         let file = if writable {
             let file = OsFile::open(&dir.join(plain_name(name)?), Access::Write, false)?;
             prepare(&file, name)?;
+            if header::Header::read(&file)?.hidden {
+                return Err(Error::Refused(format!("{name:?} is an inner node: other images depend on it")));
+            }
             Some(file)
         } else {
             None
         };
-        let mut names = Vec::new();
-        let access = open_layer(dir, name, writable, &mut names)?;
-        if let Some(file) = &file {
-            repair::mark(file, true)?;
-        }
-        let file = file.map(|file| Arc::new(file) as Arc<dyn BlockFile>);
-        Ok(Qcow2Disk { access, writable, through: false, file, names })
+        let bytes = |name: &str, writable: bool| {
+            let options = StorageOpenOptions::new().filename(dir.join(plain_name(name)?)).write(writable);
+            Ok(File::open(options)?)
+        };
+        Qcow2Disk::assemble(&bytes, name, file.map(|file| Arc::new(file) as Arc<dyn BlockFile>))
     }
 }
 
+/// Gives the bytes of an image of the same place by its name, for writing or only for reading.
+pub type Bytes<'a, S> = &'a dyn Fn(&str, bool) -> Result<S>;
+
 impl<S: Storage + 'static> Qcow2Disk<S> {
-    /// Opens an image without a backing file for writing; `storage` and `file` are the same bytes.
+    /// Opens an image for writing whose bytes, and those of what it stands on, come from `bytes`; `file` is the same
+    /// image again.
     ///
     /// # Errors
     /// As [`open`](Qcow2Disk::open).
-    pub fn over(storage: S, file: Arc<dyn BlockFile>) -> Result<Qcow2Disk<S>> {
-        prepare(&*file, "image")?;
-        let access = FormatAccess::new(Qcow2::<S>::open_image(storage, true)?);
-        repair::mark(&*file, true)?;
-        Ok(Qcow2Disk { access, writable: true, through: false, file: Some(file), names: Vec::new() })
+    pub fn over(bytes: Bytes<'_, S>, name: &str, file: Arc<dyn BlockFile>) -> Result<Qcow2Disk<S>> {
+        prepare(&*file, name)?;
+        Qcow2Disk::assemble(bytes, name, Some(file))
+    }
+
+    /// Opens an image for reading whose bytes, and those of what it stands on, come from `bytes`.
+    ///
+    /// # Errors
+    /// As [`open`](Qcow2Disk::open).
+    pub fn reading(bytes: Bytes<'_, S>, name: &str) -> Result<Qcow2Disk<S>> {
+        Qcow2Disk::assemble(bytes, name, None)
+    }
+
+    /// Puts the layers together and marks the one that is written.
+    fn assemble(bytes: Bytes<'_, S>, name: &str, file: Option<Arc<dyn BlockFile>>) -> Result<Qcow2Disk<S>> {
+        let (mut names, writable) = (Vec::new(), file.is_some());
+        let access = open_layer(bytes, name, writable, &mut names)?;
+        if let Some(file) = &file {
+            repair::mark(&**file, true)?;
+        }
+        Ok(Qcow2Disk { access, writable, through: false, file, names })
     }
 
     /// Names of the image and its backing files, leaf first.
@@ -78,7 +104,24 @@ impl<S: Storage + 'static> Qcow2Disk<S> {
         self.through = true;
     }
 
-    fn written(&mut self) -> Result<()> {
+    /// Will a write take places in use where so far the disk shows what lies below? What such a place holds, the rest
+    /// that is copied from below included, must be durable before a table says so: else a power failure would take away
+    /// what was there before. The library writes its tables when it likes, but not before the write is over.
+    fn takes_over(&self, offset: u64, len: u64) -> Result<bool> {
+        let (mut at, end) = (offset, if self.names.len() > 1 { offset + len } else { offset });
+        while at < end {
+            match self.access.get_shallow_mapping(at, end - at)? {
+                (ShallowMapping::Raw { .. }, n) if n > 0 => at += n,
+                _ => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    fn written(&mut self, took_over: bool) -> Result<()> {
+        if took_over {
+            self.access.sync()?;
+        }
         if self.through {
             self.access.flush()?;
         }
@@ -94,8 +137,9 @@ impl<S: Storage + 'static> Qcow2Disk<S> {
         if !self.writable {
             return Err(Error::ReadOnly);
         }
+        let takes_over = self.takes_over(offset, data.len() as u64)?;
         self.access.write(data, offset)?;
-        self.written()
+        self.written(takes_over)
     }
 
     /// Makes a stretch read as zeros.
@@ -107,8 +151,9 @@ impl<S: Storage + 'static> Qcow2Disk<S> {
         if !self.writable {
             return Err(Error::ReadOnly);
         }
+        let takes_over = self.takes_over(offset, len)?;
         self.access.write_zeroes(offset, len)?;
-        self.written()
+        self.written(takes_over)
     }
 
     /// Flushes and marks the image as closed.
@@ -160,16 +205,20 @@ pub fn settle(dir: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn open_layer(dir: &Path, name: &str, writable: bool, names: &mut Vec<String>) -> Result<FormatAccess<File>> {
+fn open_layer<S: Storage + 'static>(
+    bytes: Bytes<'_, S>,
+    name: &str,
+    writable: bool,
+    names: &mut Vec<String>,
+) -> Result<FormatAccess<S>> {
     if names.iter().any(|n| n == name) || names.len() == MAX_CHAIN {
         return Err(Error::Chain(format!(
             "{name:?} is its own ancestor or one of more than {MAX_CHAIN} images"
         )));
     }
     names.push(name.to_owned());
-    let path = dir.join(plain_name(name)?);
     // Without its dependencies: which they may be is decided below.
-    let mut image: Qcow2<File> = Qcow2::open_path(&path, writable)?;
+    let mut image: Qcow2<S> = Qcow2::open_image(bytes(plain_name(name)?, writable)?, writable)?;
     if image.requires_external_data_file() {
         return Err(Error::Unsupported(format!("{name:?} keeps its data in another file")));
     }
@@ -178,11 +227,12 @@ fn open_layer(dir: &Path, name: &str, writable: bool, names: &mut Vec<String>) -
         let parent = file.rsplit('/').next().unwrap_or(&file);
         let format = image.implicit_backing_format().map(String::as_str);
         let layer = match (format, Format::of_name(parent)) {
-            (Some("qcow2"), _) | (None, Some(Format::Qcow2)) => open_layer(dir, parent, false, names),
+            (Some("qcow2"), _) | (None, Some(Format::Qcow2)) => open_layer(bytes, parent, false, names),
             (Some("raw"), Some(Format::Raw)) | (None, Some(Format::Raw)) => {
                 names.push(parent.to_owned());
-                let raw = Raw::<File>::builder_path(dir.join(plain_name(parent)?));
-                raw.open(DenyImplicitOpenGate::default()).map(FormatAccess::new).map_err(Error::from)
+                let raw = bytes(plain_name(parent)?, false)
+                    .and_then(|storage| Ok(Raw::<S>::open_image(storage, false)?));
+                raw.map(FormatAccess::new)
             }
             _ => {
                 return Err(Error::Chain(format!(
@@ -191,8 +241,8 @@ fn open_layer(dir: &Path, name: &str, writable: bool, names: &mut Vec<String>) -
             }
         };
         let layer = layer.map_err(|e| match e {
-            e @ (Error::Chain(_) | Error::Parent { .. }) => e,
-            e => Error::Parent { name: parent.to_owned(), source: Box::new(e) },
+            e @ (Error::Chain(_) | Error::Beside { .. }) => e,
+            e => Error::Beside { name: parent.to_owned(), source: Box::new(e) },
         })?;
         image.set_backing(Some(layer));
     }

@@ -4,92 +4,29 @@
 mod common;
 
 use common::Rng;
-use imago::Storage;
-use imago::io_buffers::{IoVector, IoVectorMut};
-use imago::storage::PreallocateMode;
-use imago::storage::drivers::CommonStorageHelper;
-use std::fmt;
-use std::io;
+use common::qcow2::{Recorded, bytes, read_all as all};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use xennix_disk::convert::export_qcow2;
-use xennix_disk::file::{Access, BlockFile};
+use xennix_disk::chain::Format;
+use xennix_disk::file::Access;
 use xennix_disk::mem::{Cut, MemVolumes};
 use xennix_disk::qcow2::Qcow2Disk;
 use xennix_disk::qcow2::audit::audit;
-use xennix_disk::source::{Raw, Source};
+use xennix_disk::qcow2::create::create;
+use xennix_disk::source::Source;
 use xennix_disk::vhd::audit::Severity;
+use xennix_disk::vhd::create::Room;
+use xennix_disk::vhd::snapshot::{Child, Snapshot, snapshot};
 use xennix_disk::volumes::Volumes;
 
 const NAME: &str = "d.qcow2";
 /// Sectors of the disk: 8 MiB.
 const SECTORS: u64 = 16384;
 
-/// An image in a memory that records writes and flushes.
-struct Recorded {
-    file: Arc<dyn BlockFile>,
-    helper: CommonStorageHelper,
-}
-
-impl fmt::Debug for Recorded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("recorded")
-    }
-}
-
-impl fmt::Display for Recorded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("recorded")
-    }
-}
-
-// The trait declares its functions so; nothing here needs it.
-#[allow(unsafe_code)]
-impl Storage for Recorded {
-    fn size(&self) -> io::Result<u64> {
-        self.file.size()
-    }
-
-    unsafe fn pure_readv(&self, mut bufv: IoVectorMut<'_>, offset: u64) -> io::Result<()> {
-        let mut bytes = vec![0; bufv.len() as usize];
-        let there = self.file.size()?.saturating_sub(offset).min(bufv.len()) as usize;
-        self.file.read_at(offset, &mut bytes[..there])?;
-        bufv.copy_from_slice(&bytes);
-        Ok(())
-    }
-
-    unsafe fn pure_writev(&self, bufv: IoVector<'_>, offset: u64) -> io::Result<()> {
-        let mut bytes = vec![0; bufv.len() as usize];
-        bufv.copy_into_slice(&mut bytes);
-        self.file.write_at(offset, &bytes)
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.file.flush()
-    }
-
-    unsafe fn invalidate_cache(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn get_storage_helper(&self) -> &CommonStorageHelper {
-        &self.helper
-    }
-
-    fn resize(&self, new_size: u64, _: PreallocateMode) -> io::Result<()> {
-        self.file.set_size(new_size)
-    }
-}
-
 fn open(v: &MemVolumes) -> Qcow2Disk<Recorded> {
-    let file: Arc<dyn BlockFile> = v.open(NAME, Access::Write).expect("open");
-    let storage = Recorded { file: Arc::clone(&file), helper: CommonStorageHelper::default() };
-    Qcow2Disk::over(storage, file).expect("qcow2")
+    let file = v.open(NAME, Access::Write).expect("open");
+    Qcow2Disk::over(&|name, writable| bytes(v, name, writable), NAME, file).expect("qcow2")
 }
 
 /// Nothing is wrong with the tables.
@@ -131,18 +68,14 @@ impl Moment {
     }
 }
 
-/// Lets a guest write for `steps` steps; what may be read after a cut at each moment.
-fn live(v: &MemVolumes, rng: &mut Rng, steps: u32, through: bool) -> Vec<Moment> {
+/// Lets a guest write for `steps` steps over what is there; what may be read after a cut at each moment.
+fn live(v: &MemVolumes, there: &[u32], rng: &mut Rng, steps: u32, through: bool) -> Vec<Moment> {
     let mut disk = open(v);
     if through {
         disk.write_through();
     }
-    let mut now = Moment {
-        ops: 0,
-        flushed: Arc::new(vec![0; SECTORS as usize]),
-        pending: Vec::new(),
-        all: Arc::default(),
-    };
+    let mut now =
+        Moment { ops: 0, flushed: Arc::new(there.to_vec()), pending: Vec::new(), all: Arc::default() };
     let mut moments = vec![now.clone()];
     for tag in 1..=steps {
         let (n, place) = (1 + rng.below(200), rng.below(SECTORS));
@@ -197,17 +130,56 @@ fn judge(v: &MemVolumes, moment: &Moment, what: &str) {
     assert!(again == bytes, "{what}: something else changed");
 }
 
-/// An empty image; with `qemu` of small clusters, so that tables and their blocks are many.
-fn image(small: bool) -> Option<Vec<u8>> {
-    if small {
+/// What is written to.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// An image as this crate makes it.
+    Own,
+    /// One of small clusters, so that tables and their blocks are many.
+    Small,
+    /// One that stands on another, which holds something.
+    Over,
+}
+
+/// The tag of what the lower image holds.
+const BELOW: u32 = 0xba5e;
+/// A snapshot that stands on the same image.
+const SNAPSHOT: &str = "s.qcow2";
+
+/// An image in its place, and what it reads as, by tags.
+fn place(kind: Kind) -> Option<(MemVolumes, Vec<u32>)> {
+    let (v, mut there) = (MemVolumes::files(), vec![0; SECTORS as usize]);
+    if kind == Kind::Small {
         let dir = tempfile::tempdir().expect("tempdir");
-        return qemu_img(dir.path()).then(|| std::fs::read(dir.path().join(NAME)).expect("read"));
+        if !qemu_img(dir.path()) {
+            return None;
+        }
+        v.put(NAME, &std::fs::read(dir.path().join(NAME)).expect("read")).expect("put");
+    } else {
+        create(&v, NAME, SECTORS * 512, None).expect("create");
     }
-    let v = MemVolumes::files();
-    let empty = v.create("empty", SECTORS * 512).expect("create");
-    let mut out = Vec::new();
-    export_qcow2(&Raw::open(empty).expect("raw"), None, &mut out, &mut |_| Ok(())).expect("export");
-    Some(out)
+    if kind == Kind::Over {
+        let mut disk = open(&v);
+        for start in (0..SECTORS).step_by(1500) {
+            let stretch = start..start + 700;
+            let data: Vec<u8> = stretch.clone().flat_map(|s| sector(BELOW, s)).collect();
+            disk.write_at(start * 512, &data).expect("write");
+            there[stretch.start as usize..stretch.end as usize].fill(BELOW);
+        }
+        disk.close().expect("close");
+        let child = Child { name: SNAPSHOT.into(), room: Room::File };
+        let plan = Snapshot {
+            leaf: NAME.into(),
+            format: Format::Qcow2,
+            base: "b.qcow2".into(),
+            leaf_after: NAME.into(),
+            room: Room::File,
+            children: vec![child],
+        };
+        assert!(snapshot(&v, &plan).expect("snapshot"));
+    }
+    v.sync().expect("sync");
+    Some((v, there))
 }
 
 /// False where the emulator's tool is not installed, which the gate does not allow.
@@ -226,20 +198,19 @@ fn qemu_img(dir: &Path) -> bool {
     }
 }
 
-fn survive(small: bool, through: bool, seed: u64) {
+fn survive(kind: Kind, through: bool, seed: u64) {
     let cuts: u64 = std::env::var("XENNIX_QCOW2_CUTS").ok().and_then(|n| n.parse().ok()).unwrap_or(120);
-    let Some(bytes) = image(small) else { return };
+    let Some((first, there)) = place(kind) else { return };
+    let below = (kind == Kind::Over).then(|| all(&first, SNAPSHOT));
     let mut done = 0;
     let mut round = seed;
     while done < cuts {
         round += 1;
         let mut rng = Rng(round.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         rng.below(2);
-        let v = MemVolumes::files();
-        v.put(NAME, &bytes).expect("put");
-        v.sync().expect("sync");
+        let v = first.cut(first.ops(), Cut::KeepAll);
         v.checkpoint();
-        let moments = live(&v, &mut rng, 24, through);
+        let moments = live(&v, &there, &mut rng, 24, through);
         // The guest's own view holds without any failure, too: the process died.
         judge(&v.cut(v.ops(), Cut::KeepAll), moments.last().expect("a moment"), "killed");
         for _ in 0..20 {
@@ -251,7 +222,11 @@ fn survive(small: bool, through: bool, seed: u64) {
             };
             // The step that was going on: the last one begun at the cut.
             let moment = moments.iter().rfind(|m| m.ops <= at).expect("a moment");
-            judge(&v.cut(at, how), moment, &format!("round {round}, cut {at}, {how:?}"));
+            let after = v.cut(at, how);
+            judge(&after, moment, &format!("round {round}, cut {at}, {how:?}"));
+            if let Some(below) = &below {
+                assert!(all(&after, SNAPSHOT) == *below, "round {round}: the snapshot changed");
+            }
             done += 1;
         }
     }
@@ -259,12 +234,18 @@ fn survive(small: bool, through: bool, seed: u64) {
 
 #[test]
 fn what_was_flushed_survives_a_power_failure() {
-    survive(false, false, 1_000);
-    survive(false, true, 2_000);
+    survive(Kind::Own, false, 1_000);
+    survive(Kind::Own, true, 2_000);
 }
 
 #[test]
 fn small_clusters_survive_a_power_failure() {
-    survive(true, false, 3_000);
-    survive(true, true, 4_000);
+    survive(Kind::Small, false, 3_000);
+    survive(Kind::Small, true, 4_000);
+}
+
+#[test]
+fn what_an_image_stands_on_survives_a_power_failure() {
+    survive(Kind::Over, false, 5_000);
+    survive(Kind::Over, true, 6_000);
 }

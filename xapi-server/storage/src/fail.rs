@@ -53,11 +53,11 @@ impl Doing {
 
     /// An error of the image engine.
     pub fn disk(self, error: &Error) -> Failure {
-        match error {
+        if let Some(device) = error.device() {
             // A chain that can't be read for its device is no damaged chain.
-            _ if error.device().is_some_and(|e| e.kind() != io::ErrorKind::UnexpectedEof) => {
-                error.device().map_or_else(|| self.failure(""), |e| self.told_by(e, &error.to_string()))
-            }
+            return self.told_by(device, &error.to_string());
+        }
+        match error {
             Error::NoSpace { .. } => no_space(&error.to_string()),
             Error::Chain(text) if text.contains("more than") => chain_too_long(text),
             Error::Refused(text) if text.contains("coalesce first") => chain_too_long(text),

@@ -94,36 +94,10 @@ fn vhd(file: &dyn BlockFile, found: &mut Found) -> Result<()> {
     Ok(())
 }
 
-/// Extension of the header by which the original stack marks an inner node.
-const HIDDEN: u32 = 0x7661_7465;
-
 fn qcow2(file: &dyn BlockFile, found: &mut Found) -> Result<()> {
-    let bad = |what: &str| xennix_disk::Error::format("qcow2 header", what);
-    let length = file.size()?.min(64 << 10) as usize;
-    let mut head = vec![0; length];
-    file.read_at(0, &mut head)?;
-    let word = |at: usize| head.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_be_bytes);
-    let long = |at: usize| head.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
-    if word(0) != Some(0x5146_49fb) {
-        return Err(bad("wrong magic"));
-    }
-    let version = word(4).ok_or_else(|| bad("truncated"))?;
-    found.size = long(24).ok_or_else(|| bad("truncated"))? & !511;
-    let (backing, name_len) = (long(8).unwrap_or(0) as usize, word(16).unwrap_or(0) as usize);
-    if backing != 0 {
-        let text = head.get(backing..backing.saturating_add(name_len)).ok_or_else(|| bad("backing file"))?;
-        let text = String::from_utf8_lossy(text);
-        found.parent = text.rsplit('/').next().map(str::to_owned);
-    }
-    let mut at = if version >= 3 { word(100).unwrap_or(104) as usize } else { 72 };
-    while let (Some(kind), Some(len)) = (word(at), word(at + 4)) {
-        if kind == 0 || (backing != 0 && at >= backing) {
-            break;
-        }
-        if kind == HIDDEN {
-            found.hidden = head.get(at + 8).is_some_and(|b| *b != 0);
-        }
-        at = at.saturating_add(8).saturating_add((len as usize).next_multiple_of(8));
-    }
+    let header = xennix_disk::qcow2::header::Header::read(file)?;
+    found.size = header.size & !511;
+    found.hidden = header.hidden;
+    found.parent = header.parent().map(str::to_owned);
     Ok(())
 }

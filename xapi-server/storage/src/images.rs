@@ -11,10 +11,8 @@ use xapi_backend::storage::{NewVolume, SrStat};
 use xapi_schema::Result;
 use xennix_disk::{
     chain::Format,
-    convert::export_qcow2,
     file::Access,
     image::Image,
-    source::Raw,
     vhd::{
         BLOCK_SIZE, MAX_VIRTUAL_SIZE,
         create::{NewImage, Room, create},
@@ -426,18 +424,11 @@ impl Images {
         self.volumes.sync()
     }
 
-    /// An empty qcow2 image: that of a hole.
     fn qcow2(&self, name: &str, size: u64) -> xennix_disk::Result<()> {
         if self.naming == Naming::Volumes {
             return Err(xennix_disk::Error::Unsupported("qcow2 on logical volumes".into()));
         }
-        let hole = tempfile::tempfile()?;
-        hole.set_len(size)?;
-        let hole = Raw::open(Arc::new(hole_file(hole)?))?;
-        let mut out = std::fs::OpenOptions::new().write(true).create_new(true).open(self.path(name))?;
-        export_qcow2(&hole, None, &mut out, &mut |_| Ok(()))?;
-        out.sync_all()?;
-        self.volumes.sync()
+        xennix_disk::qcow2::create::create(&*self.volumes, name, size, None)
     }
 
     /// Destroys an image nobody stands on.
@@ -469,21 +460,23 @@ impl Images {
     }
 
     /// Freezes a leaf and hangs a new one of uuid `child` beside it. Answers the present name of the leaf: a raw one
-    /// goes on as a VHD.
+    /// goes on as a VHD, others keep their format.
     ///
     /// # Errors
     /// SR_BACKEND_FAILURE_82 or 81 with the reason, 109 for a chain that is too long, 44 without room.
     pub fn twin(&self, uuid: &str, child: &str, doing: Doing, written: bool) -> Result<String> {
         let found = self.healthy(uuid)?;
-        if found.format == Format::Qcow2 {
-            return Err(doing.failure("snapshots and clones of qcow2 volumes are not part of this version"));
+        if found.format == Format::Qcow2 && self.naming == Naming::Volumes {
+            return Err(doing
+                .failure("snapshots and clones of qcow2 on logical volumes are not part of this version"));
         }
         if found.hidden {
             return Err(doing.failure("it is an inner node"));
         }
         self.assert_room(2)?;
         let base = uuid::Uuid::new_v4().to_string();
-        let after = self.naming.name(uuid, Format::Vhd);
+        let format = if found.format == Format::Raw { Format::Vhd } else { found.format };
+        let after = self.naming.name(uuid, format);
         let plan = Snapshot {
             leaf: found.name.clone(),
             format: found.format,
@@ -492,7 +485,7 @@ impl Images {
             // A raw leaf goes on as a VHD, whose room is no longer that of its bytes.
             room: self.room(written, false),
             children: vec![Child {
-                name: self.naming.name(child, Format::Vhd),
+                name: self.naming.name(child, format),
                 room: self.room(false, doing == Doing::Snapshot),
             }],
         };
@@ -583,7 +576,7 @@ impl Images {
             _ if size <= found.size => Ok(()),
             Format::Vhd => self.grow_vhd(&found, size),
             Format::Raw => self.grow_raw(&found, size),
-            Format::Qcow2 => Err(xennix_disk::Error::Unsupported("growing a qcow2 volume".into())),
+            Format::Qcow2 => self.grow_qcow2(&found, size),
         };
         self.volumes.settle();
         done.map_err(|e| Doing::Resize.disk(&e))?;
@@ -598,6 +591,19 @@ impl Images {
             resize::restore_tail(&*file)?;
         }
         resize::grow(&*self.volumes, &found.name, size)
+    }
+
+    fn grow_qcow2(&self, found: &Found, size: u64) -> xennix_disk::Result<()> {
+        if let Some(parent) = &found.parent
+            && let Some(parent) = head::look(&*self.volumes, self.naming, parent, None)?
+            && parent.size > found.size
+        {
+            // What lies there would come to light.
+            return Err(xennix_disk::Error::Unsupported(
+                "growing a qcow2 that is smaller than its parent".into(),
+            ));
+        }
+        xennix_disk::qcow2::grow::grow(&*self.volumes.open(&found.name, Access::Write)?, &found.name, size)
     }
 
     fn grow_raw(&self, found: &Found, size: u64) -> xennix_disk::Result<()> {
@@ -624,11 +630,13 @@ impl Images {
     /// As [`twin`](Images::twin).
     pub fn revert(&self, uuid: &str, to: &str) -> Result<Found> {
         let (leaf, snapshot) = (self.healthy(uuid)?, self.healthy(to)?);
-        if leaf.format != Format::Vhd || snapshot.format != Format::Vhd {
-            return Err(Doing::Snapshot.failure("only VHD volumes can be reverted"));
+        if leaf.format != snapshot.format || leaf.format == Format::Raw {
+            return Err(
+                Doing::Snapshot.failure("only VHD and qcow2 volumes can be reverted, each to its own format")
+            );
         }
         self.assert_room(1)?;
-        let base = self.naming.name(&uuid::Uuid::new_v4().to_string(), Format::Vhd);
+        let base = self.naming.name(&uuid::Uuid::new_v4().to_string(), leaf.format);
         self.all_changes(uuid, leaf.size.max(snapshot.size))?;
         let room = self.room(false, false);
         let done = revert(&*self.volumes, &leaf.name, &snapshot.name, &base, room);
@@ -652,32 +660,19 @@ impl Images {
     /// Has a leaf nothing of its own: no block, where it stands on another image, else no data at all?
     ///
     /// # Errors
-    /// VDI_MISSING, SR_BACKEND_FAILURE_65; as [`settle`](Images::settle).
-    pub fn is_untouched(&self, uuid: &str, guarded: bool) -> Result<bool> {
+    /// VDI_MISSING, SR_BACKEND_FAILURE_65.
+    pub fn is_untouched(&self, uuid: &str) -> Result<bool> {
         let found = self.healthy(uuid)?;
-        let wrong = |e: xennix_disk::Error| Doing::Load.disk(&e);
-        let looked = match (found.format, &found.parent) {
-            (Format::Vhd, _) => self
-                .volumes
-                .open(&found.name, Access::Read)
-                .and_then(|file| {
-                    let image = xennix_disk::vhd::reader::Image::open(file)?;
-                    Ok(image.header().is_some() && image.bat().allocated().next().is_none())
-                })
-                .map_err(wrong),
-            (_, Some(_)) => Ok(false),
-            (_, None) => self.open(&found, Access::Read, guarded).and_then(|image| {
-                let mut data = false;
-                xennix_disk::source::extents(image.source(), |e| {
-                    data |= e.state == xennix_disk::source::State::Data;
-                    Ok(())
-                })
-                .map_err(wrong)?;
-                Ok(!data)
-            }),
-        };
+        let looked = self.volumes.open(&found.name, Access::Read).and_then(|file| match found.format {
+            Format::Vhd => {
+                let image = xennix_disk::vhd::reader::Image::open(file)?;
+                Ok(image.header().is_some() && image.bat().allocated().next().is_none())
+            }
+            Format::Qcow2 => xennix_disk::qcow2::create::is_empty(&*file, &found.name),
+            Format::Raw => Ok(file.next_data(0)?.is_none()),
+        });
         self.volumes.settle();
-        looked
+        looked.map_err(|e| Doing::Load.disk(&e))
     }
 
     /// Stretches outside of which two images hold the same: everything in the images that only one of them stands on.
@@ -776,12 +771,6 @@ impl Images {
     pub fn dir(&self) -> &Path {
         &self.dir
     }
-}
-
-fn hole_file(file: std::fs::File) -> std::io::Result<xennix_disk::file::OsFile> {
-    use std::os::fd::AsRawFd;
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    xennix_disk::file::OsFile::open(Path::new(&path), Access::Read, false)
 }
 
 /// A size by the rules of the format.

@@ -116,11 +116,6 @@ impl Native {
         Ok(repository)
     }
 
-    /// An SR of images, and whether it may not be changed.
-    fn looked_at(&self, sr: &str) -> Result<(Arc<Repository>, bool)> {
-        Ok((self.repository(sr)?, self.policies.sr(sr).guarded))
-    }
-
     /// A frozen or writable copy under a uuid of its own.
     async fn twin(&self, sr: &str, location: &str, uuid: &str, doing: Doing) -> Result<Volume> {
         let repository = self.changeable(sr)?;
@@ -387,8 +382,8 @@ impl Storage for Native {
     }
 
     async fn is_untouched(&self, sr: &str, location: &str) -> Result<bool> {
-        let ((repository, guarded), uuid) = (self.looked_at(sr)?, location.to_owned());
-        blocking(move || repository.unchanged(|| repository.images.is_untouched(&uuid, guarded))).await
+        let (repository, uuid) = (self.repository(sr)?, location.to_owned());
+        blocking(move || repository.unchanged(|| repository.images.is_untouched(&uuid))).await
     }
 
     async fn resize_volume(&self, sr: &str, location: &str, size: i64) -> Result<Volume> {

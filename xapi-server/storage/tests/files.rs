@@ -249,6 +249,72 @@ async fn a_guarded_sr_is_only_written_by_guests() {
     assert!(!place.files().contains(&half.to_string()), "{:?}", place.files());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn qcow2_disks_are_frozen_cloned_grown_and_reverted() {
+    let place = Place::new();
+    let storage = ready(&place).await;
+    let wanted = xapi_backend::storage::NewVolume {
+        sm_config: vec![("image-format".into(), "qcow2".into())],
+        ..new(8 << 20)
+    };
+    let disk = storage.create_volume(SR, wanted).await.unwrap().location;
+    assert!(storage.is_untouched(SR, &disk).await.unwrap());
+    storage.write(SR, &disk, 0, vec![1; 4096]).await.unwrap();
+    storage.write(SR, &disk, 5 * MIB, vec![1; 4096]).await.unwrap();
+    // Under a guest: it is frozen with what was written so far, and the guest goes on.
+    let path = storage.open_volume(SR, &disk, true).await.unwrap();
+    let mut guest = connect(&path);
+    guest.write(MIB, &[2; 4096], 0);
+    let snapshot = storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap();
+    assert_eq!(snapshot.snapshot_of.as_deref(), Some(&*disk));
+    let kind = ("vdi_type".to_string(), "qcow2".to_string());
+    assert!(snapshot.sm_config.contains(&kind), "{snapshot:?}");
+    let snapshot = snapshot.location;
+    guest.write(512, &[3; 512], 0);
+    guest.write(6 * MIB, &[3; 4096], 0);
+    let mut mixed = [1; 4096];
+    mixed[512..1024].fill(3);
+    assert_eq!(guest.read(0, 4096), mixed, "what shares a cluster with it stays");
+    assert_eq!(storage.read(SR, &snapshot, 0, 4096).await.unwrap(), [1; 4096]);
+    assert_eq!(storage.read(SR, &snapshot, MIB, 4096).await.unwrap(), [2; 4096]);
+    assert_eq!(storage.read(SR, &snapshot, 6 * MIB, 4096).await.unwrap(), [0; 4096]);
+    drop(guest);
+    storage.close_volume(SR, &disk).await.unwrap();
+    let clone = storage.clone_volume(SR, &disk, &fresh()).await.unwrap().location;
+    assert!(storage.is_untouched(SR, &clone).await.unwrap());
+    storage.write(SR, &clone, 0, vec![9; 512]).await.unwrap();
+    storage.flush(SR, &clone).await.unwrap();
+    assert!(!storage.is_untouched(SR, &clone).await.unwrap());
+    assert_eq!(storage.read(SR, &disk, 0, 4096).await.unwrap(), mixed);
+    let grown = storage.resize_volume(SR, &disk, 16 << 20).await.unwrap();
+    assert_eq!(grown.virtual_size, 16 << 20);
+    assert_eq!(storage.read(SR, &disk, 12 * MIB, 4096).await.unwrap(), [0; 4096]);
+    assert_eq!(code(storage.resize_volume(SR, &disk, 4 << 20).await), "SR_BACKEND_FAILURE_79");
+    let shown = storage.scan(SR).await.unwrap();
+    let inner = shown.iter().filter(|v| v.hidden).count();
+    assert!(inner == 2 && shown.len() == 5, "{shown:?}");
+    // What others stand on is neither written nor merged; a copy of all of it is a disk like any other.
+    let base = shown.iter().find(|v| v.hidden).unwrap().location.clone();
+    assert!(storage.open_volume(SR, &base, true).await.is_err());
+    assert!(storage.write(SR, &base, 0, vec![0; 512]).await.is_err());
+    assert!(storage.destroy_volume(SR, &base).await.is_err());
+    storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
+    assert_eq!(storage.scan(SR).await.unwrap().len(), 5);
+    let back = storage.revert_volume(SR, &disk, &snapshot).await.unwrap();
+    assert_eq!(back.virtual_size, 8 << 20);
+    for at in [&disk, &snapshot] {
+        assert_eq!(storage.read(SR, at, 0, 4096).await.unwrap(), [1; 4096]);
+        assert_eq!(storage.read(SR, at, MIB, 4096).await.unwrap(), [2; 4096]);
+    }
+    assert_eq!(storage.read(SR, &clone, 0, 512).await.unwrap(), [9; 512]);
+    for at in [&snapshot, &clone, &disk] {
+        storage.destroy_volume(SR, at).await.unwrap();
+    }
+    storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
+    assert!(place.files().is_empty(), "{:?}", place.files());
+    storage.detach(SR).await.unwrap();
+}
+
 /// Every file of a place, byte for byte.
 fn bytes(place: &Place) -> Vec<(String, Vec<u8>)> {
     let read = |name: String| (name.clone(), std::fs::read(place.location.join(name)).unwrap());
@@ -306,7 +372,6 @@ async fn reading_changes_nothing_in_a_guarded_sr() {
     for refused in [
         code(storage.read(SR, &unclean, 0, 512).await),
         code(storage.extents(SR, &unclean).await),
-        code(storage.is_untouched(SR, &unclean).await),
         code(storage.copy_volume((SR, &unclean), (&elsewhere.uuid, &copy), Box::new(|_| true)).await),
         code(storage.open_volume(SR, &unclean, false).await),
     ] {
@@ -314,6 +379,7 @@ async fn reading_changes_nothing_in_a_guarded_sr() {
     }
     assert_eq!(storage.scan(SR).await.unwrap().len(), 6);
     storage.stat_volume(SR, &unclean).await.unwrap();
+    assert!(!storage.is_untouched(SR, &unclean).await.unwrap());
     assert!(!storage.has_garbage(SR).await.unwrap());
     storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
     storage.detach(SR).await.unwrap();

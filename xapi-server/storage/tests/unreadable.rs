@@ -155,7 +155,7 @@ fn a_device_that_fails_below_a_disk_is_told_of_as_one() {
     failing.bad.lock().unwrap().clear();
     failing.bad.lock().unwrap().insert(found.name.clone());
     assert_eq!(code(images.healthy(&disk)), IO_ERROR);
-    assert_eq!(code(images.is_untouched(&disk, false)), IO_ERROR);
+    assert_eq!(code(images.is_untouched(&disk)), IO_ERROR);
     assert_eq!(code(images.difference(&disk, &snapshot)), IO_ERROR);
     // A chain that is damaged is told of as before, and heals.
     failing.bad.lock().unwrap().clear();

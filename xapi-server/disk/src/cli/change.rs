@@ -6,6 +6,9 @@ use crate::chain::{Chain, Format, Layer};
 use crate::convert::{RawTarget, copy, export_qcow2, export_raw, export_vhd};
 use crate::error::{Error, Result};
 use crate::file::{Access, BlockFile, OsFile};
+use crate::qcow2::create::create as create_qcow2;
+use crate::qcow2::grow::grow as grow_qcow2;
+use crate::qcow2::snapshot::line;
 use crate::source::Source;
 use crate::vhd::coalesce::{coalesce as merge_node, leaf_coalesce};
 use crate::vhd::create::{NewImage, ParentRef, Room, create as create_vhd, plan};
@@ -144,7 +147,7 @@ pub(super) fn create(dir: &Directory, name: &str, size: u64, format: Format) -> 
             dir.create(name, size)?.flush()?;
             dir.sync()
         }
-        Format::Qcow2 => Err(Error::Unsupported("convert an empty raw image to qcow2".into())),
+        Format::Qcow2 => create_qcow2(dir, name, size, None),
     }
 }
 
@@ -163,18 +166,30 @@ pub(super) fn snapshot(
     let room = room(dir, &leaf)?;
     let format = super::format_of(&leaf, None)?;
     let leaf_after = leaf_after.unwrap_or_else(|| leaf.clone());
-    if Format::of_name(&leaf_after) != Some(Format::Vhd) {
+    let after = if format == Format::Qcow2 { Format::Qcow2 } else { Format::Vhd };
+    if Format::of_name(&leaf_after) != Some(after) {
         return Err(Error::Refused("the disk becomes a VHD; say its name with --leaf-after".into()));
     }
     take(dir, &Snapshot { leaf, format, base, leaf_after, room, children: vec![Child { name, room }] })
 }
 
 pub(super) fn coalesce(dir: &Directory, image: &str, name: Option<String>) -> Result<()> {
+    if Format::of_name(image) == Some(Format::Qcow2) {
+        return Err(Error::Unsupported("merging qcow2 images is not part of this version".into()));
+    }
     let hidden = Image::open(dir.open(image, Access::Read)?)?.footer().hidden != 0;
     if hidden { merge_node(dir, image) } else { leaf_coalesce(dir, image, name.as_deref().unwrap_or(image)) }
 }
 
 pub(super) fn resize(dir: &Directory, name: &str, size: u64) -> Result<()> {
+    if Format::of_name(name) == Some(Format::Qcow2) {
+        let line = line(dir, name)?;
+        let size_of = |at: usize| line.get(at).and_then(|(_, h)| h.as_ref()).map_or(0, |h| h.size);
+        if size_of(1) > size_of(0) {
+            return Err(Error::Unsupported("growing a qcow2 that is smaller than its parent".into()));
+        }
+        return grow_qcow2(&*dir.open(name, Access::Write)?, name, size);
+    }
     // The whole chain must be sound before anything changes.
     let chain = Chain::open(dir, name, super::format_of(name, None)?)?;
     match &chain.layers()[0].1 {

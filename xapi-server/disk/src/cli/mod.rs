@@ -108,7 +108,7 @@ enum Command {
         /// Virtual size; K, M, G and T count in powers of 1024.
         #[arg(value_parser = size)]
         size: u64,
-        /// Its format, where the name does not tell: VHD or raw.
+        /// Its format, where the name does not tell.
         #[arg(short, long)]
         format: Option<FormatArg>,
     },

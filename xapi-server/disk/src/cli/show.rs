@@ -4,7 +4,7 @@ use crate::chain::{Chain, Format, Layer, Spot};
 use crate::error::{Error, Result};
 use crate::file::Access;
 use crate::qcow2::Qcow2Disk;
-use crate::qcow2::audit::audit;
+use crate::qcow2::audit::{audit, audit_links};
 use crate::source::{Source, State, extents};
 use crate::vhd::audit::{Finding, Report, Severity, audit_all, audit_chain};
 use crate::volumes::{Directory, Volumes};
@@ -56,9 +56,12 @@ pub(super) fn check(path: &Path, fixed: bool, json: bool, out: &mut dyn Write) -
     let report = if path.is_dir() {
         let dir = Directory::new(path).with_fixed(fixed);
         let mut report = audit_all(&dir)?;
-        for name in dir.list()?.iter().filter(|n| Format::of_name(n) == Some(Format::Qcow2)) {
+        let names: Vec<String> =
+            dir.list()?.into_iter().filter(|n| Format::of_name(n) == Some(Format::Qcow2)).collect();
+        for name in &names {
             check_qcow2(&dir, name, &mut report)?;
         }
+        report.findings.extend(audit_links(&dir, &names));
         report
     } else {
         let (dir, name) = Directory::of(path)?;
@@ -71,6 +74,7 @@ pub(super) fn check(path: &Path, fixed: bool, json: bool, out: &mut dyn Write) -
                 Ok(disk) => names = disk.names().to_vec(),
                 Err(e) => unreadable(&name, e, &mut report)?,
             }
+            report.findings.extend(audit_links(&dir, &names).into_iter().filter(|f| f.code != "garbage"));
             for name in names.iter().filter(|n| Format::of_name(n) == Some(Format::Qcow2)) {
                 check_qcow2(&dir, name, &mut report)?;
             }

@@ -9,6 +9,7 @@ mod vhd_out;
 
 pub use copy::copy;
 pub use qcow2_in::Qcow2Stream;
+pub(crate) use qcow2_out::empty_qcow2;
 pub use qcow2_out::export_qcow2;
 pub use vhd_in::VhdStream;
 pub use vhd_out::export_vhd;

@@ -2,6 +2,8 @@
 
 use super::{Progress, pad};
 use crate::error::{Error, Result};
+use crate::qcow2::create::Backing;
+use crate::qcow2::header::{BACKING_FORMAT, HIDDEN};
 use crate::source::{Source, State, extents};
 use std::io::Write;
 
@@ -76,14 +78,25 @@ impl Plan {
             }
             plan.l2 += u64::from(used);
         }
-        // Reference counts count themselves too.
+        plan.counted()
+    }
+
+    /// That of an image without clusters of its own.
+    fn empty(clusters: u64) -> Plan {
+        let tables = clusters.div_ceil(L2_ENTRIES).max(1);
+        let l1 = (tables * 8).div_ceil(CLUSTER);
+        Plan { table_at: 1, table: 1, blocks: 1, l1, l2: 0, data: 0 }.counted()
+    }
+
+    /// With room for reference counts, which count themselves too.
+    fn counted(mut self) -> Plan {
         loop {
-            let blocks = plan.total().div_ceil(REFS);
+            let blocks = self.total().div_ceil(REFS);
             let table = (blocks * 8).div_ceil(CLUSTER);
-            if (blocks, table) == (plan.blocks, plan.table) {
-                return plan;
+            if (blocks, table) == (self.blocks, self.table) {
+                return self;
             }
-            (plan.blocks, plan.table) = (blocks.max(plan.blocks), table.max(plan.table));
+            (self.blocks, self.table) = (blocks.max(self.blocks), table.max(self.table));
         }
     }
 
@@ -112,9 +125,9 @@ pub fn export_qcow2(
     progress: Progress,
 ) -> Result<u64> {
     let size = source.size();
-    if size > MAX_SIZE || backing.is_some_and(|b| b.len() > 1023) {
-        return Err(Error::Refused("the disk or its backing file's name is too large for qcow2".into()));
-    }
+    let backing = backing.map(|name| Backing { name: name.into(), raw: false });
+    let backing = backing.as_ref();
+    check(size, backing)?;
     let clusters = size.div_ceil(CLUSTER);
     let mut fates = Fates(vec![0; clusters.div_ceil(4) as usize]);
     extents(source, |e| {
@@ -130,7 +143,7 @@ pub fn export_qcow2(
         Ok(())
     })?;
     let plan = Plan::new(clusters, &fates);
-    write_header(out, size, backing, &plan)?;
+    write_header(out, size, backing, false, &plan)?;
     write_refcounts(out, &plan)?;
     write_tables(out, &plan, clusters, &fates)?;
     let mut buf = vec![0; CLUSTER as usize];
@@ -146,15 +159,46 @@ pub fn export_qcow2(
     Ok(plan.total() * CLUSTER)
 }
 
-fn write_header(out: &mut dyn Write, size: u64, backing: Option<&str>, plan: &Plan) -> Result<()> {
+fn check(size: u64, backing: Option<&Backing>) -> Result<()> {
+    if size > MAX_SIZE || backing.is_some_and(|b| b.name.len() > 1023) {
+        return Err(Error::Refused("the disk or its backing file's name is too large for qcow2".into()));
+    }
+    Ok(())
+}
+
+/// Writes an image of `size` bytes that holds nothing of its own, with room for the mark of an inner node.
+///
+/// # Errors
+/// As [`export_qcow2`].
+pub(crate) fn empty_qcow2(size: u64, backing: Option<&Backing>, out: &mut dyn Write) -> Result<()> {
+    check(size, backing)?;
+    let plan = Plan::empty(size.div_ceil(CLUSTER));
+    write_header(out, size, backing, true, &plan)?;
+    write_refcounts(out, &plan)?;
+    pad(out, plan.l1 * CLUSTER)
+}
+
+fn write_header(
+    out: &mut dyn Write,
+    size: u64,
+    backing: Option<&Backing>,
+    markable: bool,
+    plan: &Plan,
+) -> Result<()> {
     let mut h = Vec::with_capacity(CLUSTER as usize);
-    let name = backing.unwrap_or("").as_bytes();
-    // Extensions: the backing file's format, then the end mark.
+    let name = backing.map_or("", |b| &b.name).as_bytes();
+    // Extensions: the backing file's format, the mark, then the end.
     let mut extensions = Vec::new();
-    if backing.is_some() {
-        extensions.extend(0xe279_2acau32.to_be_bytes());
-        extensions.extend(5u32.to_be_bytes());
-        extensions.extend(*b"qcow2\0\0\0");
+    if let Some(backing) = backing {
+        let (length, format) = if backing.raw { (3u32, *b"raw\0\0\0\0\0") } else { (5, *b"qcow2\0\0\0") };
+        extensions.extend(BACKING_FORMAT.to_be_bytes());
+        extensions.extend(length.to_be_bytes());
+        extensions.extend(format);
+    }
+    if markable {
+        extensions.extend(HIDDEN.to_be_bytes());
+        extensions.extend(8u32.to_be_bytes());
+        extensions.extend([0; 8]);
     }
     extensions.extend([0; 8]);
     h.extend(*b"QFI\xfb");

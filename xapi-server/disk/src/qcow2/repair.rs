@@ -1,6 +1,7 @@
 //! Puts a qcow2 right whose writer did not close it: its reference counts may lag behind what its tables use. The format
 //! has a bit for that; it is set while this crate writes an image, so that every reader knows. Never takes away what a
-//! flush made durable, and refuses images whose tables contradict each other.
+//! flush made durable, and refuses images whose tables contradict each other. Counts are no such table: they follow from
+//! the others, and are made anew in a new place where what is left of them can't be believed.
 
 use super::audit::{COMPRESSED, L1_OFFSET, REFCOUNT_OFFSET, Tables, be32, be64};
 use crate::error::{Error, Result};
@@ -10,6 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 /// Where the features stand that a reader must know, and the bit of an image that is being written.
 const FEATURES: u64 = 72;
 const UNCLEAN: u64 = 1;
+/// Where the place and length of the table of counts stand.
+const TABLE: u64 = 48;
 /// An image of the second level of versions has no such field.
 const OLD: u32 = 2;
 
@@ -50,14 +53,16 @@ struct Repair<'a> {
     used: HashMap<u64, u64>,
     /// Clusters the file has, new blocks included.
     end: u64,
+    /// The counts get a new place.
+    anew: bool,
 }
 
 /// Counts anew what is used, where it is counted too low, and forgets entries that point behind the file's end: what
 /// they were to hold was never flushed. Durable on return; the image is not marked closed.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for images with snapshots of their own and for tables without room; [`Error::Format`] for
-/// clusters used twice and senseless entries: nothing was changed then but such forgotten entries.
+/// [`Error::Unsupported`] for images with snapshots of their own; [`Error::Format`] for clusters used twice by what holds
+/// the disk, and senseless entries there: nothing was changed then but such forgotten entries.
 pub fn repair(file: &dyn BlockFile, name: &str) -> Result<()> {
     let tables = Tables::read(file, name, true)?;
     if tables.snapshots > 0 {
@@ -69,8 +74,11 @@ pub fn repair(file: &dyn BlockFile, name: &str) -> Result<()> {
         // A table at the end may have been cut; its rest was never written.
         file.set_size(end * cluster)?;
     }
-    let mut repair = Repair { tables, used: HashMap::new(), end };
+    let mut repair = Repair { tables, used: HashMap::new(), end, anew: false };
     repair.walk()?;
+    if !repair.keep_counts() {
+        repair.move_counts()?;
+    }
     repair.count()?;
     Ok(file.flush()?)
 }
@@ -106,17 +114,8 @@ impl Repair<'_> {
 
     fn walk(&mut self) -> Result<()> {
         self.take(0, 1, "the header")?;
-        self.take(self.tables.refcounts_at, self.tables.refcounts.len() as u64 * 8, "the table of counts")?;
         if !self.tables.l1.is_empty() {
             self.take(self.tables.l1_at, self.tables.l1.len() as u64 * 8, "the first level table")?;
-        }
-        for i in 0..self.tables.refcounts.len() {
-            let at = self.tables.refcounts[i] & REFCOUNT_OFFSET;
-            match self.inside(at, "a block of counts")? {
-                Some(at) => self.take(at, self.cluster(), "a block of counts")?,
-                // Made anew where it is needed.
-                None => self.tables.refcounts[i] = 0,
-            }
         }
         for i in 0..self.tables.l1.len() {
             let at = self.tables.l1[i] & L1_OFFSET;
@@ -130,6 +129,59 @@ impl Repair<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Notes the use of the counts' own clusters. False, and nothing noted, when they can't be believed: a writer that
+    /// moves their table gives its old place away before the new one is durable, and what lies there then may be data.
+    fn keep_counts(&mut self) -> bool {
+        let (cluster, per) = (self.cluster(), (8 * self.cluster()) >> self.tables.order);
+        let table = self.tables.refcounts.len() as u64 * 8;
+        let mut own = HashMap::new();
+        for c in self.tables.refcounts_at / cluster..(self.tables.refcounts_at + table).div_ceil(cluster) {
+            own.insert(c, 1);
+        }
+        for entry in &mut self.tables.refcounts {
+            match *entry {
+                0 => {}
+                at if !at.is_multiple_of(cluster) => return false,
+                at if at / cluster < self.end => {
+                    if own.insert(at / cluster, 1).is_some() {
+                        return false;
+                    }
+                }
+                // Made anew where it is needed.
+                _ => *entry = 0,
+            }
+        }
+        let longest = self.tables.refcounts.len() as u64 * per;
+        // New blocks of counts go behind everything, at most one for each entry.
+        let may_grow = self.tables.refcounts.iter().filter(|entry| **entry == 0).count() as u64;
+        if self.end + may_grow.min(self.end / per + 2) > longest
+            || own.keys().any(|c| self.used.contains_key(c))
+        {
+            return false;
+        }
+        self.used.extend(own);
+        true
+    }
+
+    /// Plans a new table of counts, with new blocks, behind everything else.
+    fn move_counts(&mut self) -> Result<()> {
+        let (cluster, per) = (self.cluster(), (8 * self.cluster()) >> self.tables.order);
+        let (mut blocks, mut table) = (1, 1);
+        loop {
+            let need = (self.end + table + blocks).div_ceil(per);
+            let room = (need * 8).div_ceil(cluster);
+            if need <= blocks && room <= table {
+                break;
+            }
+            (blocks, table) = (blocks.max(need), table.max(room));
+        }
+        self.anew = true;
+        self.tables.refcounts_at = self.end * cluster;
+        self.tables.refcounts = vec![0; (table * cluster / 8) as usize];
+        self.end += table;
+        self.take(self.tables.refcounts_at, table * cluster, "the new table of counts")
     }
 
     fn second_level(&mut self, table: u64) -> Result<()> {
@@ -223,12 +275,21 @@ impl Repair<'_> {
             }
         }
         self.tables.file.flush()?;
+        let mut table = Vec::with_capacity(self.tables.refcounts.len() * 8);
         for i in 0..self.tables.refcounts.len() as u64 {
             let entry = match blocks.get(&i) {
                 Some((at, _, _)) if fresh.contains(&i) => *at,
                 _ => self.tables.refcounts[i as usize],
             };
-            self.forget(self.tables.refcounts_at + i * 8, entry)?;
+            table.extend(entry.to_be_bytes());
+        }
+        self.tables.file.write_at(self.tables.refcounts_at, &table)?;
+        if self.anew {
+            // The table is whole before the header, in one piece, says where it is.
+            self.tables.file.flush()?;
+            let mut fields = Vec::from(self.tables.refcounts_at.to_be_bytes());
+            fields.extend(((table.len() as u64 / cluster) as u32).to_be_bytes());
+            self.tables.file.write_at(TABLE, &fields)?;
         }
         Ok(())
     }

@@ -39,9 +39,8 @@ pub fn children_of(volumes: &dyn Volumes, parent: &str) -> Result<Vec<String>> {
         if name == parent || Format::of_name(&name) != Some(Format::Vhd) {
             continue;
         }
-        let image = Image::open(volumes.open(&name, Access::Read)?).map_err(|e| {
-            Error::Refused(format!("{name:?} can't be read and may be a child of {parent:?}: {e}"))
-        })?;
+        let opened = volumes.open(&name, Access::Read).and_then(Image::open);
+        let image = opened.map_err(|e| unknown(&name, parent, e))?;
         match find_parent(volumes, &image) {
             Ok(Some((found, _))) if found == parent => children.push(name),
             Ok(_) => {}
@@ -50,12 +49,20 @@ pub fn children_of(volumes: &dyn Volumes, parent: &str) -> Result<Vec<String>> {
                     continue;
                 };
                 if names.iter().any(|n| n == parent) {
-                    return Err(Error::Refused(format!("{name:?} may be a child of {parent:?}: {e}")));
+                    return Err(unknown(&name, parent, e));
                 }
             }
         }
     }
     Ok(children)
+}
+
+/// What is answered when an image that can't be read may be a child.
+pub(crate) fn unknown(name: &str, parent: &str, e: Error) -> Error {
+    match e.device() {
+        Some(_) => Error::Beside { name: name.to_owned(), source: Box::new(e) },
+        None => Error::Refused(format!("{name:?} can't be read and may be a child of {parent:?}: {e}")),
+    }
 }
 
 /// The parent of `node`, when `node` is its only child and may be merged into it.

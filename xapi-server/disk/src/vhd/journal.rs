@@ -70,7 +70,7 @@ pub enum Note {
 }
 
 /// Notes `note` durably under a fresh key, or under `key`.
-pub(super) fn put(volumes: &dyn Volumes, key: Option<&str>, note: &Note) -> Result<String> {
+pub(crate) fn put(volumes: &dyn Volumes, key: Option<&str>, note: &Note) -> Result<String> {
     let key = key.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
     let text = serde_json::to_string(note).map_err(std::io::Error::other)?;
     volumes.put_note(&key, &text)?;
@@ -119,7 +119,7 @@ pub fn recover_leaf(volumes: &dyn Volumes, leaf: &str) -> Result<Option<String>>
 }
 
 /// Brings the operation of a note to its end.
-pub(super) fn perform(volumes: &dyn Volumes, note: &Note) -> Result<()> {
+pub(crate) fn perform(volumes: &dyn Volumes, note: &Note) -> Result<()> {
     match note {
         Note::Making { new } => undo_snapshot(volumes, new),
         Note::Freezing { leaf, base, new_leaf, leaf_after, vhd } => {

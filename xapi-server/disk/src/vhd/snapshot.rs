@@ -1,4 +1,5 @@
-//! Snapshot, clone and revert: freeze a leaf into an inner node and hang new leaves under it. Copies no data.
+//! Snapshot, clone and revert: freeze a leaf into an inner node and hang new leaves under it. Copies no data. The notes
+//! and renames are the same for qcow2 images, whose own part is [`crate::qcow2::snapshot`].
 //! No image involved may be open for writing meanwhile.
 
 use super::MAX_CHAIN;
@@ -27,11 +28,11 @@ pub struct Child {
 pub struct Snapshot {
     /// The leaf to freeze.
     pub leaf: String,
-    /// Its format: VHD or raw.
+    /// Its format. A qcow2 stays one.
     pub format: Format,
     /// The name the frozen data gets as an inner node.
     pub base: String,
-    /// The name of the leaf afterwards: the same for a VHD, a VHD's name for a raw leaf.
+    /// The name of the leaf afterwards: the same for a VHD or qcow2, a VHD's name for a raw leaf.
     pub leaf_after: String,
     /// The space of the new leaf.
     pub room: Room,
@@ -50,9 +51,8 @@ pub fn snapshot(volumes: &dyn Volumes, s: &Snapshot) -> Result<bool> {
     freeze(volumes, s)
 }
 
-fn freeze(volumes: &dyn Volumes, s: &Snapshot) -> Result<bool> {
-    let chain = Chain::open(volumes, &s.leaf, s.format)?;
-    let size = chain.size();
+/// Refuses names that are taken.
+pub(crate) fn check_names(volumes: &dyn Volumes, s: &Snapshot) -> Result<()> {
     for name in s.children.iter().map(|c| &c.name).chain([&s.base]) {
         if volumes.exists(name)? || s.leaf_after == **name {
             return Err(Error::Refused(format!("{name:?} exists already")));
@@ -61,6 +61,16 @@ fn freeze(volumes: &dyn Volumes, s: &Snapshot) -> Result<bool> {
     if s.leaf_after != s.leaf && volumes.exists(&s.leaf_after)? {
         return Err(Error::Refused(format!("{:?} exists already", s.leaf_after)));
     }
+    Ok(())
+}
+
+fn freeze(volumes: &dyn Volumes, s: &Snapshot) -> Result<bool> {
+    if s.format == Format::Qcow2 {
+        return crate::qcow2::snapshot::freeze(volumes, s);
+    }
+    let chain = Chain::open(volumes, &s.leaf, s.format)?;
+    let size = chain.size();
+    check_names(volumes, s)?;
     check_unused(volumes, &s.leaf)?;
     let image = match &chain.layers()[0].1 {
         Layer::Vhd(image) => Some(image),
@@ -123,7 +133,7 @@ fn uuid_of(layer: &Layer) -> Uuid {
 }
 
 /// Removes what a snapshot made before its point of no return.
-pub(super) fn undo_snapshot(volumes: &dyn Volumes, new: &[String]) -> Result<()> {
+pub(crate) fn undo_snapshot(volumes: &dyn Volumes, new: &[String]) -> Result<()> {
     for name in new {
         if volumes.exists(name)? {
             volumes.remove(name)?;
@@ -150,6 +160,8 @@ pub(super) fn finish_snapshot(
     volumes.sync()?;
     if vhd {
         set_hidden(volumes, base, true)?;
+    } else if Format::of_name(base) == Some(Format::Qcow2) {
+        crate::qcow2::header::set_hidden(&*volumes.open(base, Access::Write)?, true)?;
     }
     Ok(())
 }
@@ -160,8 +172,8 @@ pub(super) fn set_hidden(volumes: &dyn Volumes, name: &str, hidden: bool) -> Res
     Writer::open(volumes.open(name, Access::Write)?)?.set_hidden(hidden)
 }
 
-/// Makes `leaf` read as the image `to` does (a snapshot), keeping both names. Both are VHDs. `base` is the name the
-/// snapshot's data gets when it has to become an inner node.
+/// Makes `leaf` read as the image `to` does (a snapshot), keeping both names. Both are VHDs or both are qcow2, as their
+/// names say. `base` is the name the snapshot's data gets when it has to become an inner node.
 ///
 /// # Errors
 /// As [`snapshot`].
@@ -170,7 +182,13 @@ pub fn revert(volumes: &dyn Volumes, leaf: &str, to: &str, base: &str, room: Roo
     if leaf == to || !volumes.exists(leaf)? {
         return Err(Error::Refused(format!("{leaf:?} can't be reverted to {to:?}")));
     }
-    if !super::coalesce::children_of(volumes, leaf)?.is_empty() {
+    let format = Format::of_name(leaf).filter(|format| Format::of_name(to) == Some(*format));
+    let children = match format {
+        Some(Format::Vhd) => super::coalesce::children_of(volumes, leaf)?,
+        Some(Format::Qcow2) => crate::qcow2::snapshot::children_of(volumes, leaf)?,
+        _ => return Err(Error::Refused(format!("{leaf:?} can't be reverted to {to:?}: their formats"))),
+    };
+    if !children.is_empty() {
         return Err(Error::Refused(format!("{leaf:?} has children")));
     }
     check_unused(volumes, leaf)?;
@@ -180,7 +198,7 @@ pub fn revert(volumes: &dyn Volumes, leaf: &str, to: &str, base: &str, room: Roo
     }
     let s = Snapshot {
         leaf: to.to_owned(),
-        format: Format::Vhd,
+        format: format.unwrap_or(Format::Vhd),
         base: base.to_owned(),
         leaf_after: to.to_owned(),
         room: if room == Room::File { Room::File } else { Room::Thin },

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test binary uses its own part.
 
 pub mod nbd;
+pub mod qcow2;
 pub mod world;
 
 use xennix_disk::chain::{Chain, Format};

@@ -9,9 +9,9 @@ use xapi_store::{Read, Tx};
 
 use super::{Pairs, Seed, SmRow};
 
-/// What every driver of virtual disks can do.
+/// What every driver of virtual disks can do. Unlike the original's, ours revert a disk themselves.
 const BASE: &str = "SR_PROBE SR_UPDATE VDI_CREATE VDI_DELETE VDI_ATTACH VDI_DETACH VDI_CLONE VDI_SNAPSHOT VDI_RESIZE \
-                    VDI_MIRROR VDI_ACTIVATE VDI_DEACTIVATE";
+                    VDI_MIRROR VDI_ACTIVATE VDI_DEACTIVATE VDI_REVERT";
 const EXT: &str = "SR_SUPPORTS_LOCAL_CACHING VDI_UPDATE VDI_GENERATE_CONFIG VDI_RESET_ON_BOOT/2 VDI_CONFIG_CBT \
                    THIN_PROVISIONING VDI_READ_CACHING";
 const LVM: &str = "SR_TRIM VDI_RESET_ON_BOOT/2 VDI_UPDATE VDI_CONFIG_CBT";
@@ -37,7 +37,7 @@ const TYPES: &[Known] = &[
     ("file", "Local Path VHD", true, FILE, &[("location", "directory (required)")]),
     ("iso", "ISO", false, "VDI_CREATE VDI_DELETE VDI_ATTACH VDI_DETACH SR_SCAN SR_ATTACH SR_DETACH", &[("location", "path of the directory or share (required)"), ("type", "cifs or nfs_iso (optional)"), ("options", "mount options (optional)")]),
     ("udev", "udev", false, "VDI_INTRODUCE VDI_ATTACH VDI_DETACH VDI_UPDATE SR_UPDATE", &[("location", "directory of the device links (required)")]),
-    ("dummy", "dummy", true, "", &[]),
+    ("dummy", "dummy", false, "SR_UPDATE", &[]),
 ];
 
 /// Makes the rows that are missing.

@@ -1,0 +1,185 @@
+//! What a qcow2 says before its tables: version, size, the name of its backing file, and the mark by which the original
+//! stack tells an inner node. The mark is set so that every cut leaves a header that is whole; nothing else is changed.
+
+use super::audit::{be32, be64};
+use crate::error::{Error, Result};
+use crate::file::BlockFile;
+
+/// The extension whose first byte marks an inner node.
+pub(crate) const HIDDEN: u32 = 0x7661_7465;
+/// The extension that holds the backing file's format.
+pub(crate) const BACKING_FORMAT: u32 = 0xe279_2aca;
+/// Where the place of the backing file's name stands.
+const NAME_AT: u64 = 8;
+/// Bytes of a header without extensions, of the two versions there are.
+const LENGTHS: [(u32, u64); 2] = [(2, 72), (3, 104)];
+/// Bytes that hold any header that is not odd, and all that is ever read of one.
+const READ: [u64; 2] = [4096, 64 << 10];
+
+/// The header of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Version of the format.
+    pub version: u32,
+    /// Bytes the guest sees.
+    pub size: u64,
+    /// The name of its backing file, as it stands there.
+    pub backing: Option<String>,
+    /// The format of that file, where it is said.
+    pub backing_format: Option<String>,
+    /// It is an inner node.
+    pub hidden: bool,
+    cluster: u64,
+    /// Where the mark stands.
+    mark: Option<u64>,
+    /// Where the extensions end.
+    end: u64,
+    /// Place and length of the backing file's name.
+    name: (u64, u64),
+}
+
+fn bad(what: &str) -> Error {
+    Error::format("qcow2 header", what)
+}
+
+impl Header {
+    /// Reads the header of an image.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for what is none; the device's error.
+    pub fn read(file: &dyn BlockFile) -> Result<Header> {
+        let size = file.size()?;
+        let mut told = Err(bad("truncated"));
+        for most in READ {
+            let mut b = vec![0; size.min(most) as usize];
+            file.read_at(0, &mut b)?;
+            told = Header::parse(&b);
+            if told.is_ok() || size <= most {
+                break;
+            }
+        }
+        told
+    }
+
+    fn parse(b: &[u8]) -> Result<Header> {
+        let inside = |at: u64, n: u64| at.checked_add(n).is_some_and(|end| end <= b.len() as u64);
+        if !inside(0, 72) {
+            return Err(bad("truncated"));
+        }
+        if b[..4] != *b"QFI\xfb" {
+            return Err(bad("wrong magic"));
+        }
+        let version = be32(b, 4);
+        let least = LENGTHS.iter().find(|(v, _)| *v == version).map(|(_, l)| *l);
+        let least = least.ok_or_else(|| bad("a version nobody knows"))?;
+        let bits = be32(b, 20);
+        if !(9..=21).contains(&bits) {
+            return Err(bad("size of clusters out of range"));
+        }
+        let cluster = 1u64 << bits;
+        if !inside(0, least) {
+            return Err(bad("truncated"));
+        }
+        let mut at = if version == 2 { least } else { u64::from(be32(b, 100)).max(least) };
+        let name = (be64(b, NAME_AT as usize), u64::from(be32(b, 16)));
+        let backing = match name {
+            (0, _) => None,
+            (place, length) if length <= 1023 && inside(place, length) => {
+                let text = &b[place as usize..(place + length) as usize];
+                Some(String::from_utf8_lossy(text).into_owned())
+            }
+            _ => return Err(bad("backing file")),
+        };
+        let limit = if name.0 > at { name.0 } else { cluster };
+        let (mut mark, mut hidden, mut backing_format) = (None, false, None);
+        while at + 8 <= limit {
+            if !inside(at, 8) {
+                return Err(bad("extensions"));
+            }
+            let (kind, length) = (be32(b, at as usize), u64::from(be32(b, at as usize + 4)));
+            if kind == 0 {
+                break;
+            }
+            if !inside(at + 8, length) {
+                return Err(bad("extensions"));
+            }
+            let data = &b[(at + 8) as usize..(at + 8 + length) as usize];
+            match kind {
+                HIDDEN if length > 0 => (mark, hidden) = (Some(at + 8), data[0] != 0),
+                BACKING_FORMAT => backing_format = Some(String::from_utf8_lossy(data).into_owned()),
+                _ => {}
+            }
+            at += 8 + length.next_multiple_of(8);
+        }
+        Ok(Header {
+            version,
+            size: be64(b, 24),
+            backing,
+            backing_format,
+            hidden,
+            cluster,
+            mark,
+            end: at,
+            name,
+        })
+    }
+
+    /// The name of the image it stands on, in the same place.
+    pub fn parent(&self) -> Option<&str> {
+        self.backing.as_deref().map(|file| file.rsplit('/').next().unwrap_or(file))
+    }
+}
+
+/// Marks an image as an inner node or takes the mark away; durable on return. Nobody may have it open.
+///
+/// # Errors
+/// [`Error::Unsupported`] where a header has no room for the mark; the device's error.
+pub fn set_hidden(file: &dyn BlockFile, hidden: bool) -> Result<()> {
+    let header = Header::read(file)?;
+    match header.mark {
+        Some(at) => {
+            file.write_at(at, &[u8::from(hidden)])?;
+            Ok(file.flush()?)
+        }
+        None if hidden => add_mark(file, &header),
+        None => Ok(()),
+    }
+}
+
+/// Room for an extension of eight bytes and the end behind it.
+const ADDED: u64 = 24;
+
+fn add_mark(file: &dyn BlockFile, header: &Header) -> Result<()> {
+    let none = || Error::Unsupported("a qcow2 whose header has no room for the mark of an inner node".into());
+    let (place, length) = header.name;
+    let mut limit = header.cluster;
+    if place != 0 {
+        limit = place;
+        if place < header.end + ADDED {
+            // The name moves to the end of the cluster: first its bytes, then where they are said to be.
+            let moved = (header.cluster - length) & !7;
+            if moved < (header.end + ADDED).max(place + length) {
+                return Err(none());
+            }
+            let mut name = vec![0; length as usize];
+            file.read_at(place, &mut name)?;
+            file.write_at(moved, &name)?;
+            file.flush()?;
+            file.write_at(NAME_AT, &moved.to_be_bytes())?;
+            file.flush()?;
+            limit = moved;
+        }
+    }
+    let mut end = [0; 8];
+    file.read_at(header.end, &mut end)?;
+    if header.end + ADDED > limit || end[..4] != [0; 4] {
+        return Err(none());
+    }
+    // Behind the end nothing is looked at: the new end first, then what takes the place of the old one.
+    let mut rest = [0; 16];
+    rest[0] = 1;
+    file.write_at(header.end + 8, &rest)?;
+    file.flush()?;
+    file.write_at(header.end, &(u64::from(HIDDEN) << 32 | 8).to_be_bytes())?;
+    Ok(file.flush()?)
+}
