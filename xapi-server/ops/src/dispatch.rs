@@ -186,12 +186,13 @@ impl Xapi {
 /// Runs the interpreter or the registered function; a panic in it becomes a failure.
 async fn run(cx: &Cx, message: &'static Message, args: Vec<Value>) -> Result<Value> {
     let guarded = std::panic::AssertUnwindSafe(async {
-        if !message.custom_code || auto::answers(message) {
+        if auto::answers(message) {
             return auto::answer(cx, message, args).await;
         }
         match cx.xapi.registry.get(&message.name) {
             Some(handler) => handler(cx.clone(), args).await,
-            None => Err(Failure::not_implemented(&message.name)),
+            None if message.custom_code => Err(Failure::not_implemented(&message.name)),
+            None => auto::answer(cx, message, args).await,
         }
     });
     guarded.catch_unwind().await.unwrap_or_else(|_| {

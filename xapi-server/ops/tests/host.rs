@@ -311,3 +311,24 @@ async fn a_guest_gets_a_usb_device_when_it_starts_and_loses_it_when_told() {
     host.ok("VM.start", [str(&vm), no(), no()]).await;
     host.assert_idle().await;
 }
+
+#[tokio::test]
+async fn a_guest_that_was_given_a_device_has_it_and_stays() {
+    let host = with_devices().await;
+    let graphics = with(&host, "PCI", "pci_id", "0000:04:00.0").await;
+    let vm = host.vm("player").await;
+    host.ok("VM.add_to_other_config", [str(&vm), str("pci"), str("0/0000:04:00.0,1/0000:09:00.0")]).await;
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+    assert_eq!(host.get("VM", "attached_PCIs", &vm).await, Value::set([str(&graphics)]));
+    for (call, more) in [("VM.suspend", None), ("VM.checkpoint", Some(str("then")))] {
+        let refused = host.err(call, std::iter::once(str(&vm)).chain(more)).await;
+        assert_eq!(refused.code, "VM_HAS_PCI_ATTACHED", "{call}");
+    }
+    // A device that vanishes while a guest has it keeps its row.
+    host.levers.plug(Devices::default());
+    let home = host.all("host").await.remove(0);
+    host.ok("PUSB.scan", [str(&home)]).await;
+    assert_eq!(host.all("PCI").await, [graphics]);
+    host.ok("VM.hard_shutdown", [str(&vm)]).await;
+    assert_eq!(host.get("VM", "attached_PCIs", &vm).await, Value::set([]));
+}

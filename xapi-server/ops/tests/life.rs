@@ -315,3 +315,71 @@ async fn a_start_that_was_cut_short_leaves_no_disk_in_use() {
     host.ok("VBD.destroy", [str(&device)]).await;
     host.ok("VDI.destroy", [str(&disk)]).await;
 }
+
+#[tokio::test]
+async fn weight_and_cap_of_a_running_guest_reach_it() {
+    let host = Host::new().await;
+    let vm = host.vm("heavy").await;
+    let changes = [
+        ("VM.add_to_VCPUs_params", vec![str("weight"), str("512")]),
+        ("VM.remove_from_VCPUs_params", vec![str("weight")]),
+        ("VM.set_VCPUs_params", vec![Value::map([("cap", str("50"))])]),
+    ];
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+    for (call, args) in changes {
+        host.levers.faults.pass_next("set_schedule");
+        host.ok(call, std::iter::once(str(&vm)).chain(args)).await;
+        assert_eq!(host.levers.faults.left("set_schedule"), 0, "{call} stays in the record");
+    }
+}
+
+#[tokio::test]
+async fn what_a_tpm_keeps_goes_where_its_vm_goes() {
+    let host = Host::new().await;
+    let vm = host.vm("sealed").await;
+    let unique = |yes| Value::Bool(yes);
+    let others = host.all("secret").await.len();
+    let chip = host.text("VTPM.create", [str(&vm), unique(false)]).await;
+    let again = host.err("VTPM.create", [str(&vm), unique(false)]).await;
+    assert_eq!((again.code.as_str(), &again.params[..]), ("VTPM_MAX_AMOUNT_REACHED", &["1".to_string()][..]));
+    assert_eq!(host.text("VTPM.get_contents", [str(&chip)]).await, "");
+    assert_eq!(host.err("VTPM.set_contents", [str(&chip), str("not base64!")]).await.code, "INTERNAL_ERROR");
+    host.ok("VTPM.set_contents", [str(&chip), str("c2VhbGVk")]).await;
+    assert_eq!(host.all("secret").await.len(), others + 1, "the secret of before is gone");
+
+    let of = async |this: &str| match host.get("VM", "VTPMs", this).await {
+        Value::Set(chips) => {
+            assert_eq!(chips.len(), 1);
+            chips[0].as_str().unwrap().to_string()
+        }
+        other => panic!("{other:?}"),
+    };
+    let twin = host.text("VM.clone", [str(&vm), str("twin")]).await;
+    let copy = of(&twin).await;
+    assert_eq!(host.text("VTPM.get_contents", [str(&copy)]).await, "c2VhbGVk");
+
+    let snapshot = host.text("VM.snapshot", [str(&vm), str("then"), Value::set([])]).await;
+    host.ok("VTPM.set_contents", [str(&chip), str("bGF0ZXI=")]).await;
+    host.ok("VM.revert", [str(&snapshot)]).await;
+    let chip = of(&vm).await;
+    assert_eq!(host.text("VTPM.get_contents", [str(&chip)]).await, "c2VhbGVk");
+
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+    let running = host.err("VTPM.destroy", [str(&chip)]).await;
+    assert_eq!(
+        (running.code.as_str(), running.params[1].as_str()),
+        ("VM_BAD_POWER_STATE", "halted;suspended")
+    );
+    host.ok("VM.hard_shutdown", [str(&vm)]).await;
+    host.ok("VTPM.destroy", [str(&chip)]).await;
+    host.ok("VM.destroy", [str(&twin)]).await;
+    host.ok("VM.destroy", [str(&snapshot)]).await;
+    assert!(host.all("VTPM").await.is_empty());
+    assert_eq!(host.all("secret").await.len(), others, "nothing is kept of it");
+
+    let alone = host.text("VTPM.create", [str(&vm), unique(true)]).await;
+    host.ok("VTPM.set_contents", [str(&alone), str("b3du")]).await;
+    let twin = host.text("VM.clone", [str(&vm), str("other")]).await;
+    let copy = of(&twin).await;
+    assert_eq!(host.text("VTPM.get_contents", [str(&copy)]).await, "", "a copy gets an empty one");
+}

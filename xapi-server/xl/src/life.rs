@@ -115,6 +115,10 @@ impl Shared {
         }
         let unique = uuid::Uuid::new_v4().to_string();
         self.store.commit(&guest::entries(spec, domid, &unique)).await?;
+        if memory.is_some() {
+            // Who was suspended once can be again; a kernel says so only when it starts.
+            self.store.write(&format!("/local/domain/{domid}/control/feature-suspend"), "1").await?;
+        }
         let hvm = spec.kind == DomainKind::Hvm;
         for disk in &spec.disks {
             self.describe_disk(domid, disk, hvm).await?;

@@ -209,6 +209,8 @@ async fn memory_survives_a_volume() {
     let started = domains.restore(bench.spec(), image.clone()).await.unwrap();
     assert_eq!(started.domid, domid + 1);
     assert_eq!(std::fs::read(bench.stub.dir.join("image")).unwrap(), memory);
+    // Its kernel says that it can be suspended only when it starts, and it can be again.
+    assert_eq!(domains.ask(UUID, Request::Suspend, 60).await.unwrap(), Reply::Done);
     // Once the guest goes on, its memory of before must not come back.
     domains.unpause(UUID).await.unwrap();
     assert!(!domains.is_whole(image.clone()).await.unwrap());

@@ -297,6 +297,10 @@ impl Hypervisor for Domains {
         })
     }
 
+    async fn set_schedule(&self, _: &str, _: Option<i64>, _: Option<i64>) -> Result<()> {
+        self.faults.check("set_schedule")
+    }
+
     async fn plug_disk(&self, uuid: &str, disk: Disk) -> Result<String> {
         self.faults.check("plug_disk")?;
         let (position, plugged) = (disk.position, disk.clone());

@@ -25,6 +25,11 @@ impl Faults {
         self.waiting.lock().unwrap_or_else(|e| e.into_inner()).entry(method).or_default().push(outcome);
     }
 
+    /// How many calls of this method a test waits for still.
+    pub fn left(&self, method: &'static str) -> usize {
+        self.waiting.lock().unwrap_or_else(|e| e.into_inner()).get(method).map_or(0, Vec::len)
+    }
+
     /// Fails if a test asked for it.
     pub(super) fn check(&self, method: &'static str) -> Result<()> {
         let mut waiting = self.waiting.lock().unwrap_or_else(|e| e.into_inner());

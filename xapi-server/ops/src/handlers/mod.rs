@@ -28,6 +28,7 @@ mod vlan;
 pub mod vm;
 mod vm_appliance;
 mod vm_group;
+pub(crate) mod vtpm;
 pub(crate) mod vusb;
 
 use arcstr::ArcStr;
@@ -67,6 +68,7 @@ pub fn register(on: &mut Registry) {
     user::register(on);
     vm_appliance::register(on);
     vm_group::register(on);
+    vtpm::register(on);
     vusb::register(on);
 }
 

@@ -3,7 +3,7 @@
 use xapi_backend::host::{Access, Pci as Found};
 use xapi_schema::{
     ClassId, Ref, Result, Value,
-    classes::{Host, Pci, PciDom0Access, host, pci},
+    classes::{Host, Pci, PciDom0Access, Vm, host, pci, vm},
     errors,
 };
 use xapi_store::{Read, Tx};
@@ -90,6 +90,25 @@ pub fn sync(tx: &mut Tx, home: &Ref<Host>, all: &[Found]) -> Result<()> {
         tx.set(row, pci::physical_function, physical.map_or_else(Ref::null, |(_, row)| row.clone()))?;
     }
     Ok(())
+}
+
+/// Writes which devices of a host a VM that has begun to run was given.
+///
+/// # Errors
+/// HANDLE_INVALID.
+pub fn attach(tx: &mut Tx, this: &Ref<Vm>, home: &Ref<Host>) -> Result<()> {
+    let config = tx.get(this, vm::other_config)?;
+    let mut given = Vec::new();
+    for address in config.get("pci").into_iter().flat_map(|list| list.split(',')) {
+        // Each stands behind the number of its slot.
+        let address = address.trim().rsplit('/').next().unwrap_or_default();
+        for row in tx.get(home, host::PCIs)? {
+            if tx.get(&row, pci::pci_id)? == address && !given.contains(&row) {
+                given.push(row);
+            }
+        }
+    }
+    if given.is_empty() { Ok(()) } else { tx.set(this, vm::attached_PCIs, given) }
 }
 
 fn create(tx: &mut Tx, home: &Ref<Host>, found: &Found) -> Result<Ref<Pci>> {

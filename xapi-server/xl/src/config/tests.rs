@@ -289,6 +289,10 @@ fn what_xl_cannot_do_is_noted() {
     let mut spec = hvm();
     spec.details.vtpm = true;
     refused(&spec, "NOT_IMPLEMENTED");
+    // Not only where one would be emulated: nothing is ignored in silence.
+    spec.kind = DomainKind::Pvh;
+    spec.details.boot.kernel = "/boot/guest/vmlinuz".into();
+    refused(&spec, "NOT_IMPLEMENTED");
 }
 
 #[test]

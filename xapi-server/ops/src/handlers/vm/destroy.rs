@@ -2,14 +2,14 @@
 
 use xapi_schema::{
     Ref, Result,
-    classes::{Secret, Vm, VmOperations, vm, vtpm},
+    classes::{Vm, VmOperations, vm},
     errors,
 };
 use xapi_store::{Read, Tx};
 
 use crate::{
     Cx, Registry, guard,
-    handlers::{vbd as device, vif as card},
+    handlers::{vbd as device, vif as card, vtpm},
     rules,
 };
 
@@ -40,11 +40,7 @@ pub fn remove(tx: &mut Tx, this: &Ref<Vm>) -> Result<()> {
         tx.set(&child, vm::parent, parent.clone())?;
     }
     for chip in record.get(vm::VTPMs) {
-        let secret: Ref<Secret> = tx.get(&chip, vtpm::contents)?;
-        if tx.exists(&secret) {
-            tx.destroy(&secret)?;
-        }
-        tx.destroy(&chip)?;
+        vtpm::remove(tx, &chip)?;
     }
     for (_, blob) in record.get(vm::blobs).0 {
         if tx.exists(&blob) {

@@ -53,6 +53,9 @@ fn left_host(tx: &mut Tx, this: &Ref<Vm>) -> Result<()> {
     tx.set(this, vm::resident_on, Ref::null())?;
     tx.set(this, vm::scheduled_to_be_resident_on, Ref::null())?;
     tx.set(this, vm::domid, -1)?;
+    if !tx.get(this, vm::attached_PCIs)?.is_empty() {
+        tx.set(this, vm::attached_PCIs, vec![])?;
+    }
     console::withdraw(tx, this)
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Cx, Registry, guard,
-    handlers::{vbd as device, vdi as disk, vif as card},
+    handlers::{vbd as device, vdi as disk, vif as card, vtpm},
     rules,
     unfinished::{self, Whole},
 };
@@ -196,6 +196,9 @@ fn swap(
     }
     for old in tx.get(this, vm::VIFs)? {
         card::remove(tx, &old)?;
+    }
+    for old in tx.get(this, vm::VTPMs)? {
+        vtpm::remove(tx, &old)?;
     }
     // All snapshots of a replaced disk now belong to the disk that took its place.
     for (place, copy) in pairs {

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Cx, Registry,
     guard::{self, Patience},
-    handlers::{console, locking, network as link, vusb as vusbs},
+    handlers::{console, locking, network as link, pci, vusb as vusbs},
     rules::{self, Asked},
 };
 
@@ -322,6 +322,7 @@ async fn record_start(
                 tx.set(&device, vbd::device, name.clone())?;
             }
         }
+        pci::attach(tx, &target, &host)?;
         console::offer(tx, &target, &host)?;
         reset::recompute_devices(tx, &target)?;
         rules::refresh(tx, &target)

@@ -12,7 +12,7 @@ use xapi_store::{Read, Tx};
 
 use super::{How, Pairs};
 use crate::{
-    handlers::{overlay, vif as card, vm::create::fresh_metrics, vm::start::generation_id},
+    handlers::{overlay, vif as card, vm::create::fresh_metrics, vm::start::generation_id, vtpm},
     rules,
 };
 
@@ -218,6 +218,7 @@ pub fn copy_devices(
         let made: Ref<Vbd> = Ref::new(tx.create_value(ClassId::Vbd, None, &members)?);
         rules::refresh(tx, &made)?;
     }
+    vtpm::copy(tx, from, to, same_macs)?;
     let seed = tx.get(to, vm::other_config)?.get("mac_seed").cloned().unwrap_or_default();
     let cards: Vec<Ref<Vif>> = tx.get(from, vm::VIFs)?;
     for nic in cards.into_iter().rev() {
