@@ -4,30 +4,18 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::Planner;
+use super::{
+    Planner,
+    disk::{WantedDisk, disk_id},
+};
 use crate::{
     action::{Action, Kind},
-    manifest::{Boot, Disk, Domain, DomainType, Nic},
+    manifest::{Boot, Domain, DomainType, Nic},
     world::{Class, Record, key, mark, marked, number, text},
 };
 
 /// Bytes of a MiB.
 const MIB: u64 = 1 << 20;
-
-/// A disk or drive as it is wanted.
-struct WantedDisk {
-    device: String,
-    vdi: String,
-    kind: &'static str,
-    read_only: bool,
-    bootable: bool,
-}
-
-impl WantedDisk {
-    fn mode(&self) -> &'static str {
-        if self.read_only { "RO" } else { "RW" }
-    }
-}
 
 impl Planner<'_> {
     pub(super) fn guests(&mut self) {
@@ -203,241 +191,10 @@ impl Planner<'_> {
         }
     }
 
-    // -- disks
-
-    /// Makes what disks are missing; `None` when something that has to exist does not.
-    fn disks(&mut self, domain: &Domain) -> Option<Vec<WantedDisk>> {
-        let mut wanted = Vec::new();
-        for disk in &domain.disks {
-            let vdi = self.disk(domain, disk)?;
-            wanted.push(WantedDisk {
-                device: disk.position.to_string(),
-                vdi,
-                kind: "Disk",
-                read_only: disk.read_only,
-                bootable: disk.bootable,
-            });
-        }
-        if let Boot::Iso { iso } = &domain.boot {
-            let image = self.world.of(Class::Vdi).find(|(_, record)| {
-                let sr = self.world.get(Class::Sr, &text(record, "SR"));
-                text(record, "name_label") == *iso && sr.is_some_and(|sr| text(sr, "content_type") == "iso")
-            });
-            let Some((vdi, _)) = image else {
-                self.refuse(&domain.option, format!("no ISO repository has an image {iso:?}"));
-                return None;
-            };
-            let vdi = vdi.clone();
-            let device = domain.disks.len().max(3).to_string();
-            wanted.push(WantedDisk { device, vdi, kind: "CD", read_only: true, bootable: true });
-        }
-        Some(wanted)
-    }
-
-    fn disk(&mut self, domain: &Domain, disk: &Disk) -> Option<String> {
-        let option = domain.option.as_str();
-        let id = disk_id(disk);
-        let mut marks = self.marks(option, &id, domain.policy);
-        let copied = disk.path.is_some();
-        let on_remove = if copied || !disk.keep { "destroy" } else { "keep" };
-        marks.insert(mark::ON_REMOVE, if disk.adopted { "keep" } else { on_remove }.into());
-        let label = format!("{} {}", domain.label, disk.name);
-        if let Some((reference, record)) = self.world.find(Class::Vdi, &id) {
-            let (reference, record) = (reference.clone(), record.clone());
-            if !disk.adopted {
-                self.fields(Class::Vdi, option, &reference, &record, &[("name_label", json!(label))]);
-            }
-            self.mark(Class::Vdi, option, &reference, &record, &marks);
-            if let Some(path) = &disk.path
-                && marked(&record, mark::FILLED) != Some(path)
-            {
-                self.fill(option, &reference, path);
-            }
-            return Some(reference);
-        }
-        if disk.adopted {
-            self.refuse(option, format!("the disk {:?} with the UUID {} is not there", disk.name, disk.uuid));
-            return None;
-        }
-        let home = match &disk.repository {
-            Some(name) => self.manifest.repository(name).map(|one| one.uuid.clone()),
-            None => self.manifest.storage.iter().find(|one| one.default).map(|one| one.uuid.clone()),
-        };
-        let home = home.and_then(|uuid| self.known.get(&(Class::Sr, uuid)).cloned()).or_else(|| {
-            let pool = self.world.of(Class::Pool).next().filter(|_| disk.repository.is_none())?.1;
-            let sr = text(pool, "default_SR");
-            self.world.get(Class::Sr, &sr).map(|_| sr)
-        });
-        let Some(home) = home else {
-            self.refuse(option, format!("there is no repository for the disk {:?}", disk.name));
-            return None;
-        };
-        let size = match &disk.path {
-            Some(path) => self.world.files.get(path).copied(),
-            None => disk.size,
-        };
-        let Some(size) = size else {
-            let path = disk.path.as_deref().unwrap_or_default();
-            self.refuse(option, format!("the file {path} of the disk {:?} can't be read", disk.name));
-            return None;
-        };
-        let record = object(json!({
-            "name_label": label, "name_description": "", "SR": home, "virtual_size": size, "type": "user",
-            "sharable": disk.read_only, "read_only": false, "xenstore_data": {}, "sm_config": {}, "tags": [],
-        }));
-        let what = format!("make the disk {label:?} of {size} bytes");
-        let target = self.create(Class::Vdi, option, &id, &what, record, &marks);
-        self.known.insert((Class::Vdi, id), target.clone());
-        if let Some(path) = &disk.path {
-            self.fill(option, &target, path);
-        }
-        Some(target)
-    }
-
-    fn fill(&mut self, option: &str, target: &str, path: &str) {
-        let action = Action::Fill { target: target.into(), path: path.into() };
-        self.step(Kind::Create, option, format!("copy {path} into it"), action);
-        self.put(Kind::Create, Class::Vdi, option, target, mark::FILLED, Some(path));
-    }
-
-    fn new_disk_link(&mut self, domain: &Domain, vm: &str, disk: &WantedDisk) {
-        let id = format!("{}/disk/{}", domain.uuid, disk.device);
-        let record = object(json!({
-            "VM": vm, "VDI": disk.vdi, "userdevice": disk.device, "bootable": disk.bootable, "mode": disk.mode(),
-            "type": disk.kind, "unpluggable": true, "empty": false, "qos_algorithm_type": "",
-            "qos_algorithm_params": {},
-        }));
-        let marks = self.marks(&domain.option, &id, domain.policy);
-        let what = format!("give {:?} disk {}", domain.label, disk.device);
-        self.create(Class::Vbd, &domain.option, &id, &what, record, &marks);
-    }
-
-    fn disk_links(&mut self, domain: &Domain, vm: &str, wanted: &[WantedDisk]) {
-        let option = domain.option.as_str();
-        let have: Vec<(String, Record)> = self.devices(Class::Vbd, vm);
-        let mut kept = Vec::new();
-        for (reference, record) in have {
-            let device = number(&record, "userdevice").to_string();
-            let matching = wanted.iter().position(|disk| disk.device == device);
-            match matching.map(|at| (at, &wanted[at])) {
-                Some((at, disk))
-                    if text(&record, "VDI") == disk.vdi
-                        && text(&record, "type") == disk.kind
-                        && !kept.contains(&at) =>
-                {
-                    kept.push(at);
-                    self.fields(
-                        Class::Vbd,
-                        option,
-                        &reference,
-                        &record,
-                        &[("mode", json!(disk.mode())), ("bootable", json!(disk.bootable))],
-                    );
-                    let marks = self.marks(option, &format!("{}/disk/{device}", domain.uuid), domain.policy);
-                    self.mark(Class::Vbd, option, &reference, &record, &marks);
-                }
-                None if text(&record, "type") == "CD" && marked(&record, mark::OPTION).is_none() => {}
-                _ => {
-                    let action = Action::Destroy { class: Class::Vbd, target: reference };
-                    self.step(
-                        Kind::Change,
-                        option,
-                        format!("take disk {device} from {:?}", domain.label),
-                        action,
-                    );
-                }
-            }
-        }
-        self.grow(domain);
-        for (at, disk) in wanted.iter().enumerate() {
-            if !kept.contains(&at) {
-                self.new_disk_link(domain, vm, disk);
-            }
-        }
-    }
-
-    fn grow(&mut self, domain: &Domain) {
-        for disk in domain.disks.iter().filter(|disk| !disk.adopted) {
-            let (Some(wanted), Some((reference, record))) =
-                (disk.size, self.world.find(Class::Vdi, &disk_id(disk)))
-            else {
-                continue;
-            };
-            if number(record, "virtual_size") < wanted as i64 {
-                let action = Action::Grow { target: reference.clone(), bytes: wanted };
-                let what = format!("the disk {:?} grows to {wanted} bytes", disk.name);
-                self.step(Kind::Change, &domain.option, what, action);
-            }
-        }
-    }
-
-    fn devices(&self, class: Class, vm: &str) -> Vec<(String, Record)> {
+    /// Disks or cards a guest has.
+    pub(super) fn devices(&self, class: Class, vm: &str) -> Vec<(String, Record)> {
         let all = self.world.of(class).filter(|(_, record)| text(record, "VM") == vm);
         all.map(|(reference, record)| (reference.clone(), record.clone())).collect()
-    }
-
-    // -- network cards
-
-    fn cards<'b>(&mut self, domain: &'b Domain) -> Option<Vec<(&'b Nic, String)>> {
-        let mut wanted = Vec::new();
-        for nic in &domain.networks {
-            let Some(network) = self.network_on(&nic.bridge) else {
-                self.refuse(&domain.option, format!("there is no network on the bridge {:?}", nic.bridge));
-                return None;
-            };
-            wanted.push((nic, network));
-        }
-        Some(wanted)
-    }
-
-    fn new_card(&mut self, domain: &Domain, vm: &str, nic: &Nic, network: &str) {
-        let id = format!("{}/card/{}", domain.uuid, nic.position);
-        let mut record = object(json!({
-            "device": nic.position.to_string(), "network": network, "VM": vm, "MAC": nic.mac.to_lowercase(),
-            "MTU": 1500, "qos_algorithm_type": "", "qos_algorithm_params": {},
-        }));
-        for (field, value) in filter_fields(nic) {
-            record.insert(field.into(), value);
-        }
-        let marks = self.marks(&domain.option, &id, domain.policy);
-        let what = format!("give {:?} card {} on {}", domain.label, nic.position, nic.bridge);
-        self.create(Class::Vif, &domain.option, &id, &what, record, &marks);
-    }
-
-    fn card_links(&mut self, domain: &Domain, vm: &str, wanted: &[(&Nic, String)]) {
-        let option = domain.option.as_str();
-        let mut kept = Vec::new();
-        for (reference, record) in self.devices(Class::Vif, vm) {
-            let device = text(&record, "device");
-            let matching = wanted.iter().position(|(nic, network)| {
-                nic.position.to_string() == device
-                    && text(&record, "network") == *network
-                    && text(&record, "MAC").eq_ignore_ascii_case(&nic.mac)
-            });
-            match matching {
-                Some(at) if !kept.contains(&at) => {
-                    kept.push(at);
-                    let (nic, _) = wanted[at];
-                    self.fields(Class::Vif, option, &reference, &record, &filter_fields(nic));
-                    let marks = self.marks(option, &format!("{}/card/{device}", domain.uuid), domain.policy);
-                    self.mark(Class::Vif, option, &reference, &record, &marks);
-                }
-                _ => {
-                    let action = Action::Destroy { class: Class::Vif, target: reference };
-                    self.step(
-                        Kind::Change,
-                        option,
-                        format!("take card {device} from {:?}", domain.label),
-                        action,
-                    );
-                }
-            }
-        }
-        for (at, (nic, network)) in wanted.iter().enumerate() {
-            if !kept.contains(&at) {
-                self.new_card(domain, vm, nic, network);
-            }
-        }
     }
 }
 
@@ -453,14 +210,6 @@ fn is_cold(action: &Action) -> bool {
         Action::Set { class: Class::Vbd, field, .. } => field == "mode",
         Action::Put { class: Class::Vm, key, .. } => key == "pci",
         _ => false,
-    }
-}
-
-/// What a disk is known by. A copy of a file is known by the file, too: another file is another disk.
-fn disk_id(disk: &Disk) -> String {
-    match &disk.path {
-        Some(path) if !disk.adopted => format!("{}:{path}", disk.uuid),
-        _ => disk.uuid.clone(),
     }
 }
 
@@ -523,17 +272,7 @@ fn boot_fields(domain: &Domain, record: &Record) -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn filter_fields(nic: &Nic) -> Vec<(&'static str, Value)> {
-    let (six, four): (Vec<&String>, Vec<&String>) = nic.addresses.iter().partition(|one| one.contains(':'));
-    let none = Vec::new();
-    vec![
-        ("locking_mode", json!(if nic.locked { "locked" } else { "network_default" })),
-        ("ipv4_allowed", json!(if nic.locked { &four } else { &none })),
-        ("ipv6_allowed", json!(if nic.locked { &six } else { &none })),
-    ]
-}
-
-fn object(value: Value) -> Record {
+pub(super) fn object(value: Value) -> Record {
     match value {
         Value::Object(map) => map,
         _ => Record::new(),

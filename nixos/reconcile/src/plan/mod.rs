@@ -3,6 +3,8 @@
 //! Order: guests that go, networks, storage, names, guests that stay (each by itself: what it needs is made before
 //! what it was is removed), then what nobody needs any more. Nothing is removed that something left still uses.
 
+mod card;
+mod disk;
 mod domain;
 mod host;
 mod removal;
