@@ -1,7 +1,7 @@
 //! Setters of `VDI` that do more than write a field.
 
 use xapi_schema::{
-    ApiType, Field, Ref, Result,
+    ApiType, Failure, Field, Ref, Result,
     classes::{OnBoot, StorageOperations, Vdi, VdiOperations, VmPowerState as State, vbd, vdi, vm},
     errors,
 };
@@ -88,6 +88,10 @@ async fn set_on_boot(cx: Cx, this: Ref<Vdi>, value: OnBoot) -> Result<()> {
     let target = this.clone();
     let work = cx.commit(move |tx| {
         assert_halted(tx, &target)?;
+        if value == OnBoot::Reset {
+            // Nothing drops a disk's contents at a start yet, so nobody shall rely on it.
+            return Err(Failure::not_implemented("VDI.set_on_boot to reset"));
+        }
         tx.set(&target, vdi::on_boot, value)
     });
     within_both(&cx, &this, StorageOperations::VdiSetOnBoot, VdiOperations::SetOnBoot, work).await
