@@ -60,6 +60,10 @@ impl Network for Existing {
         self.0.filter(port, rule).await
     }
 
+    async fn carry(&self, port: &str, bridge: &str) -> Result<()> {
+        self.0.carry(port, bridge).await
+    }
+
     async fn bridges(&self) -> Result<Vec<String>> {
         self.0.bridges().await
     }

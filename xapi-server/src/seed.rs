@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
-use xapi_ops::first_boot::{Identity, Pairs, Seed};
+use xapi_ops::first_boot::{Identity, Management, Pairs, Seed};
 
 use crate::{config::Config, machine, state};
 
@@ -54,8 +54,15 @@ pub async fn load(config: &Config) -> Result<Seed> {
     if let Some(who) = adopted {
         let api_version = seed.identity.api_version;
         let Who { host_uuid, control_domain_uuid, hostname, address, management_interface } = who;
-        seed.identity =
-            Identity { host_uuid, control_domain_uuid, hostname, address, management_interface, api_version };
+        seed.identity = Identity {
+            host_uuid,
+            control_domain_uuid,
+            hostname,
+            address,
+            management_interface,
+            management: None,
+            api_version,
+        };
         // The pool has what it had: nothing of a fresh host is made in it.
         (seed.templates, seed.storage_repositories, seed.scan_networks) = ("none".into(), false, false);
     }
@@ -73,6 +80,43 @@ fn adopted(path: &Path) -> Result<Option<Who>> {
     }
 }
 
+/// The bridge of the card this machine is reached by, and how. A machine that only plays a host keeps what it is.
+async fn reached(config: &Config) -> Result<Option<(String, Management)>> {
+    let own = config.network != "existing";
+    if config.backend != "xl" && !own {
+        return Ok(None);
+    }
+    let places = xapi_network::Places::default();
+    let found = xapi_network::reached(&places).await;
+    let Some(found) = found.map_err(|failure| anyhow::anyhow!("{failure}")).context("the network")? else {
+        return Ok(None);
+    };
+    let cards = xapi_network::cards::read(&places.sys);
+    let position = cards.iter().find(|card| card.device == found.card).map_or(0, |card| card.position);
+    let servers: Vec<String> = found.servers.iter().map(ToString::to_string).collect();
+    let how = Management {
+        address: found.address.0.to_string(),
+        netmask: found.address.1.to_string(),
+        gateway: found.gateway.map(|gateway| gateway.to_string()).unwrap_or_default(),
+        servers: servers.join(","),
+        // Addresses others keep are as they are.
+        leased: found.leased && own,
+    };
+    Ok(Some((format!("xenbr{position}"), how)))
+}
+
+/// Does anything listen on more than this machine's own loop?
+fn listens_outside(config: &Config) -> bool {
+    let outside = |text: &String| {
+        let host = text.rsplit_once(':').map_or(text.as_str(), |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        text != "none"
+            && host != "localhost"
+            && !host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    };
+    [&config.http, &config.https].into_iter().flatten().any(outside)
+}
+
 async fn from_machine(config: &Config, adopted: bool) -> Result<Seed> {
     let uuid = |name: &str| match adopted {
         // Told by the state; none is made up.
@@ -80,6 +124,17 @@ async fn from_machine(config: &Config, adopted: bool) -> Result<Seed> {
         false => state::secret(&config.state_dir.join(name), || Ok(uuid::Uuid::new_v4().to_string())),
     };
     let hostname = machine::hostname();
+    let reached = reached(config).await?;
+    let (management_interface, management) = match reached {
+        Some((bridge, how)) => (bridge, Some(how)),
+        None => ("xenbr0".into(), None),
+    };
+    // Addresses others keep matter only where somebody can come; otherwise clients are told that nobody can.
+    let management = management.filter(|_| config.network != "existing" || listens_outside(config));
+    let address = match &management {
+        Some(how) if listens_outside(config) => how.address.clone(),
+        _ => "127.0.0.1".into(),
+    };
     let (hardware, xen, emulator) = if config.backend == "xl" {
         let (hardware, told) = machine::xen_host().await?;
         (hardware, told.get("xen_version").cloned().unwrap_or_default(), machine::emulator().await)
@@ -109,8 +164,9 @@ async fn from_machine(config: &Config, adopted: bool) -> Result<Seed> {
             host_uuid: uuid("host-uuid")?,
             control_domain_uuid: uuid("control-domain-uuid")?,
             hostname,
-            address: "127.0.0.1".into(),
-            management_interface: "xenbr0".into(),
+            address,
+            management_interface,
+            management,
             api_version: (2, 21),
         },
         hardware,

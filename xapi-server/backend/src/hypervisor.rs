@@ -320,6 +320,8 @@ pub trait Hypervisor: Send + Sync + 'static {
     async fn change_medium(&self, uuid: &str, disk: Disk) -> Result<()>;
     /// Plugs a network card.
     async fn plug_nic(&self, uuid: &str, nic: Nic) -> Result<()>;
+    /// The card at this position is on another bridge from now on; the guest notices nothing.
+    async fn move_nic(&self, uuid: &str, nic: Nic) -> Result<()>;
     /// Unplugs a network card.
     async fn unplug_nic(&self, uuid: &str, position: u32) -> Result<()>;
     /// Takes back the USB device that is plugged in at a path; one the guest does not have is fine.

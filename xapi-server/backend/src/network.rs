@@ -158,6 +158,8 @@ pub trait Network: Send + Sync + 'static {
     async fn addresses(&self, bridge: &str) -> Result<Addresses>;
     /// Limits what goes through the port of a guest's card, from the next frame on.
     async fn filter(&self, port: &str, rule: &Filter) -> Result<()>;
+    /// Puts the port of a running guest's card on another bridge; one that is not there is fine.
+    async fn carry(&self, port: &str, bridge: &str) -> Result<()>;
     /// Bridges there are.
     async fn bridges(&self) -> Result<Vec<String>>;
 }

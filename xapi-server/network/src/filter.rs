@@ -1,4 +1,5 @@
-//! What may pass the port of a guest's card: rules for nftables in the bridge family, a chain per port.
+//! What may pass the port of a guest's card: rules for nftables, a chain per port and direction: in the bridge family,
+//! or at the device where another switch carries the frames.
 //!
 //! The text is a pure function of the rule; it is loaded as one transaction, so there is no moment without rules.
 
@@ -10,7 +11,7 @@ use xapi_schema::Result;
 use crate::{failed, links::mac_bytes, names};
 
 /// Table all chains of ours live in.
-const TABLE: &str = "xennix";
+pub const TABLE: &str = "xennix";
 
 /// The rules for a port, complete: loading them replaces what was there.
 pub fn rules(port: &str, rule: &Filter) -> String {
@@ -44,6 +45,28 @@ pub fn rules(port: &str, rule: &Filter) -> String {
     }
     for (map, chain) in [("from", &from), ("to", &to)] {
         let _ = writeln!(text, "add element bridge {TABLE} {map} {{ \"{port}\" : jump {chain} }}");
+    }
+    text
+}
+
+/// The rules for a port whose frames pass no bridge of the kernel, complete: they stand at the device itself and go
+/// with it.
+pub fn rules_at_device(port: &str, rule: &Filter) -> String {
+    let mut text = format!("add table netdev {TABLE}\n");
+    for (chain, hook) in [("from", "ingress"), ("to", "egress")] {
+        let place = format!("type filter hook {hook} device \"{port}\" priority 0; policy accept;");
+        let _ = writeln!(text, "add chain netdev {TABLE} {chain}-{port} {{ {place} }}");
+        let _ = writeln!(text, "flush chain netdev {TABLE} {chain}-{port}");
+        if *rule == Filter::Open {
+            let _ = writeln!(text, "delete chain netdev {TABLE} {chain}-{port}");
+        }
+    }
+    for line in lines(rule) {
+        let (chain, line) = match line {
+            Line::From(line) => ("from", line),
+            Line::To(line) => ("to", line),
+        };
+        let _ = writeln!(text, "add rule netdev {TABLE} {chain}-{port} {line}");
     }
     text
 }
@@ -115,13 +138,30 @@ pub async fn ports() -> Vec<String> {
 /// # Errors
 /// INTERNAL_ERROR when nftables is not there or refuses.
 pub async fn apply(port: &str, rule: &Filter) -> Result<()> {
+    check(port, rule)?;
+    load(if *rule == Filter::Open { forgotten(port) } else { rules(port, rule) }, rule).await
+}
+
+/// As [`apply`], at a device that is there.
+///
+/// # Errors
+/// As [`apply`].
+pub async fn apply_at_device(port: &str, rule: &Filter) -> Result<()> {
+    check(port, rule)?;
+    load(rules_at_device(port, rule), rule).await
+}
+
+fn check(port: &str, rule: &Filter) -> Result<()> {
     names::check_interface(port)?;
-    if let Filter::Locked { mac, .. } = rule
-        && mac_bytes(mac).is_none()
-    {
-        return Err(failed("a filter", format!("{mac:?} is no hardware address")));
+    match rule {
+        Filter::Locked { mac, .. } if mac_bytes(mac).is_none() => {
+            Err(failed("a filter", format!("{mac:?} is no hardware address")))
+        }
+        _ => Ok(()),
     }
-    let text = if *rule == Filter::Open { forgotten(port) } else { rules(port, rule) };
+}
+
+async fn load(text: String, rule: &Filter) -> Result<()> {
     let loaded = Program::new("nft").args(["-f", "-"]).input(text).succeed().await;
     match (loaded, rule) {
         // Without nftables nothing was ever forbidden.
@@ -152,5 +192,10 @@ mod tests {
         assert!(text.contains("from-vif1.0 ether saddr != 02:00:00:00:00:01 drop"), "{text}");
         assert!(text.contains("from-vif1.0 ip saddr 192.0.2.7 accept"), "{text}");
         assert!(text.contains("from-vif1.0 drop"), "{text}");
+        let text = rules_at_device("vif1.0", &rule);
+        assert!(text.contains("from-vif1.0 { type filter hook ingress device \"vif1.0\""), "{text}");
+        assert!(text.contains("add rule netdev xennix to-vif1.0 ip daddr 192.0.2.7 accept"), "{text}");
+        let open = rules_at_device("vif1.0", &Filter::Open);
+        assert!(open.ends_with("delete chain netdev xennix to-vif1.0\n"), "{open}");
     }
 }

@@ -7,14 +7,14 @@ use std::{collections::HashSet, net::IpAddr};
 
 use async_trait::async_trait;
 use rtnetlink::{
-    Handle, LinkBond, LinkBridge, LinkGre, LinkMessageBuilder, LinkUnspec, LinkVlan, LinkVxlan,
-    packet_route::link::{BondLacpRate, BondMode, BondXmitHashPolicy, GreIOFlags, LinkMessage},
+    Handle, LinkBridge, LinkGre, LinkMessageBuilder, LinkUnspec, LinkVlan, LinkVxlan,
+    packet_route::link::{GreIOFlags, LinkMessage},
 };
 use xapi_backend::network::{Addresses, Addressing, Addressing6, Below, Card, Filter, Link, Network};
 use xapi_schema::{Failure, Result, errors};
 
 use crate::{
-    Places, addresses, cards, dhcp, ethtool, failed, filter,
+    Places, addresses, bonds, cards, dhcp, ethtool, failed, filter,
     links::{self, Interface},
     names, resolver,
 };
@@ -108,18 +108,43 @@ impl Kernel {
         Ok(())
     }
 
-    /// Puts an interface on a bridge or into a bond, with what it was reached by going along.
+    /// Puts an interface on a bridge or into a bond, with what it was reached by going along: its own addresses, and
+    /// those of a bridge that nothing outside is reached through any more.
     async fn join(&self, known: &Interface, controller: &Interface) -> Result<()> {
         if known.controller == Some(controller.index) {
             return Ok(());
         }
+        let left = self.left_behind(known).await?;
         self.set(known, change().controller(controller.index)).await?;
-        if let Err(failure) = addresses::hand_over(&self.handle, known.index, controller.index).await {
-            let back = known.controller.unwrap_or(0);
-            self.set(known, change().controller(back)).await?;
-            return Err(failure);
+        for from in left.into_iter().chain([known.index]) {
+            if let Err(failure) = addresses::hand_over(&self.handle, from, controller.index).await {
+                let back = known.controller.unwrap_or(0);
+                self.set(known, change().controller(back)).await?;
+                return Err(failure);
+            }
         }
         Ok(())
+    }
+
+    /// The bridge an interface is on, when it is the only way out of it.
+    async fn left_behind(&self, known: &Interface) -> Result<Option<u32>> {
+        let all = self.all().await?;
+        let old = all.iter().find(|one| Some(one.index) == known.controller && one.kind == "bridge");
+        Ok(old.map(|old| old.index).filter(|old| {
+            !all.iter()
+                .any(|one| one.controller == Some(*old) && one.index != known.index && !is_guest_port(one))
+        }))
+    }
+
+    /// Takes a card's addresses over to an interface that now carries what the card did.
+    pub(crate) async fn take_over(&self, from: &str, to: &str) -> Result<()> {
+        let (from, to) = (self.get(from).await?, self.get(to).await?);
+        addresses::hand_over(&self.handle, from.index, to.index).await
+    }
+
+    /// Switches an interface on.
+    pub(crate) async fn switch_on(&self, name: &str) -> Result<()> {
+        self.ready(&self.get(name).await?, None).await
     }
 
     async fn leave(&self, known: &Interface) -> Result<()> {
@@ -162,7 +187,7 @@ impl Kernel {
         }
     }
 
-    /// A bond of cards. One with another mode is made anew, for the kernel changes modes only of empty bonds.
+    /// A bond of cards. One with other settings is made anew, for the kernel changes most of them only of empty bonds.
     async fn bond(
         &self,
         link: &Link,
@@ -181,15 +206,21 @@ impl Kernel {
         };
         let found = self.find(device).await?;
         if let Some(old) = found.filter(|known| known.kind == "bond") {
-            let kernel =
-                std::fs::read_to_string(self.places.sys.join("class/net").join(device).join("bonding/mode"));
-            let same = kernel.is_ok_and(|told| told.split_whitespace().next() == Some(kernel_mode(mode)));
-            if !same {
+            let settings = self.places.sys.join("class/net").join(device).join("bonding");
+            let has = |(name, wanted): &(&str, String)| {
+                let told = std::fs::read_to_string(settings.join(name)).unwrap_or_default();
+                told.split_whitespace().next() == Some(wanted)
+            };
+            if !bonds::settings(mode, properties).iter().all(has) {
                 self.remove(&old).await?;
             }
         }
         let mac = links::mac_bytes(&link.mac);
-        let made = self.ensure(device, "bond", || bond_message(device, mode, properties, mac)).await?;
+        let made = self.ensure(device, "bond", || bonds::message(device, mode, properties, mac)).await?;
+        if let Err(failure) = bonds::hear_no_echo(device, mode).await {
+            self.remove(&made).await?;
+            return Err(failure);
+        }
         for member in &wanted {
             if member.controller == Some(made.index) {
                 continue;
@@ -289,6 +320,16 @@ fn is_guest_port(known: &Interface) -> bool {
     ["vif", "tap"].iter().any(|prefix| known.name.starts_with(prefix))
 }
 
+/// Is there a card that rules for a port are for?
+fn has_port(all: &[Interface], port: &str) -> bool {
+    all.iter().any(|known| known.name == port || known.name == card_of(port))
+}
+
+/// The first port of the card a port belongs to.
+fn card_of(port: &str) -> &str {
+    port.strip_suffix(names::EMULATED).unwrap_or(port)
+}
+
 /// Made only to stand below a bridge of ours.
 fn is_made_by_us(known: &Interface) -> bool {
     ["vlan", "bond", "vxlan", "gretap"].contains(&known.kind.as_str())
@@ -308,52 +349,6 @@ pub(crate) fn vlan_name(device: &str, tag: u16) -> String {
     let tag = format!(".{tag}");
     let kept: String = device.chars().take(NAME.saturating_sub(tag.len())).collect();
     format!("{kept}{tag}")
-}
-
-/// The kernel's name of a mode. Its nearest to balancing by the sender's address is a hash over it.
-pub(crate) fn kernel_mode(mode: &str) -> &'static str {
-    match mode {
-        "lacp" => "802.3ad",
-        "active-backup" => "active-backup",
-        _ => "balance-xor",
-    }
-}
-
-fn bond_message(
-    device: &str,
-    mode: &str,
-    properties: &[(String, String)],
-    mac: Option<Vec<u8>>,
-) -> LinkMessage {
-    let property = |key: &str| properties.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
-    let number = |key: &str, default: u32| property(key).and_then(|v| v.parse().ok()).unwrap_or(default);
-    let mut new = LinkBond::new(device)
-        .miimon(number("miimon", 100))
-        .updelay(number("updelay", 31_000))
-        .downdelay(number("downdelay", 200));
-    new = match kernel_mode(mode) {
-        "802.3ad" => {
-            let hash = match property("hashing_algorithm") {
-                Some("src_mac") => BondXmitHashPolicy::Layer2,
-                _ => BondXmitHashPolicy::Layer34,
-            };
-            let rate = match property("lacp-time") {
-                Some("fast") => BondLacpRate::Fast,
-                _ => BondLacpRate::Slow,
-            };
-            let key = number("lacp-aggregation-key", 0);
-            new.mode(BondMode::Ieee8023Ad)
-                .xmit_hash_policy(hash)
-                .ad_lacp_rate(rate)
-                .ad_user_port_key(u16::try_from(key).unwrap_or(0))
-        }
-        "active-backup" => new.mode(BondMode::ActiveBackup),
-        _ => new.mode(BondMode::BalanceXor).xmit_hash_policy(BondXmitHashPolicy::VlanSrcMac),
-    };
-    match mac {
-        Some(mac) => new.address(mac).build(),
-        None => new.build(),
-    }
 }
 
 #[async_trait]
@@ -495,11 +490,36 @@ impl Network for Kernel {
         if *rule == Filter::Open && !lock().contains(port) {
             return Ok(());
         }
-        filter::apply(port, rule).await?;
-        match rule {
-            Filter::Open => lock().remove(port),
-            _ => lock().insert(port.to_string()),
-        };
+        // An emulated machine's card has two ports: the guest chooses by which driver it loads.
+        for port in [port.to_string(), names::emulated(port)] {
+            filter::apply(&port, rule).await?;
+            match rule {
+                Filter::Open => lock().remove(&port),
+                _ => lock().insert(port),
+            };
+        }
+        // Numbers of domains come again some day, and must not find the rules of others.
+        let there = self.all().await?;
+        let stale = |known: &&String| !has_port(&there, known) && card_of(known) != port;
+        let gone: Vec<String> = lock().iter().filter(stale).cloned().collect();
+        for port in gone {
+            filter::apply(&port, &Filter::Open).await?;
+            lock().remove(&port);
+        }
+        Ok(())
+    }
+
+    async fn carry(&self, port: &str, bridge: &str) -> Result<()> {
+        names::check_interface(bridge)?;
+        let _turn = self.turn.lock().await;
+        let onto = self.get(bridge).await?;
+        for port in [port.to_string(), names::emulated(port)] {
+            if let Some(known) = self.find(&port).await?
+                && known.controller != Some(onto.index)
+            {
+                self.set(&known, change().controller(onto.index)).await?;
+            }
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 //! told by whoever calls.
 
 mod addresses;
+mod bonds;
 pub mod cards;
 mod dhcp;
 mod ethtool;
@@ -15,7 +16,9 @@ mod links;
 mod names;
 mod networkd;
 mod openvswitch;
+mod reached;
 mod resolver;
+mod switch;
 mod unit_files;
 pub mod units;
 
@@ -26,6 +29,7 @@ use xapi_schema::Failure;
 pub use kernel::Kernel;
 pub use networkd::Networkd;
 pub use openvswitch::OpenVswitch;
+pub use reached::{Reached, reached};
 
 /// Where things are that differ between machines and tests.
 #[derive(Debug, Clone)]

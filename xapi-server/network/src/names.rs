@@ -8,6 +8,14 @@ use xapi_schema::Result;
 
 use crate::{failed, links::mac_bytes};
 
+/// What the second port of an emulated machine's card is called behind the name of the first.
+pub const EMULATED: &str = "-emu";
+
+/// That second port.
+pub fn emulated(port: &str) -> String {
+    format!("{port}{EMULATED}")
+}
+
 /// A name the kernel takes for an interface, and no more than that.
 pub fn is_interface(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);

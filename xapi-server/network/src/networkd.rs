@@ -10,13 +10,13 @@ use std::{net::IpAddr, time::Duration};
 use async_trait::async_trait;
 use tokio::time::Instant;
 use xapi_backend::{
-    network::{Addresses, Addressing, Addressing6, Card, Filter, Link, Network},
+    network::{Addresses, Addressing, Addressing6, Below, Card, Filter, Link, Network},
     program::Program,
 };
 use xapi_schema::Result;
 
 use crate::{
-    Kernel, Places, addresses, failed,
+    Kernel, Places, addresses, bonds, failed,
     kernel::fixed,
     names,
     unit_files::UnitFiles,
@@ -154,7 +154,12 @@ impl Network for Networkd {
         if !changed && self.lacks(link).await?.is_none() {
             return Ok(());
         }
-        let made = self.made(link).await;
+        let mut made = self.made(link).await;
+        if let Below::Bond { device, mode, .. } = &link.below
+            && made.is_ok()
+        {
+            made = bonds::hear_no_echo(device, mode).await;
+        }
         if made.is_err() {
             // As it was: what is half told would come true at some later time.
             let new: Vec<String> =
@@ -244,6 +249,10 @@ impl Network for Networkd {
 
     async fn filter(&self, port: &str, rule: &Filter) -> Result<()> {
         self.kernel.filter(port, rule).await
+    }
+
+    async fn carry(&self, port: &str, bridge: &str) -> Result<()> {
+        self.kernel.carry(port, bridge).await
     }
 
     async fn bridges(&self) -> Result<Vec<String>> {

@@ -1,100 +1,132 @@
 //! [`OpenVswitch`]: bridges of Open vSwitch where it is installed, told by `ovs-vsctl`.
 //!
 //! A VLAN's bridge is a part of the card's bridge with a tag, not a device of its own. Addresses are the
-//! kernel's, on the port each bridge has of its own.
+//! kernel's, on the port each bridge has of its own; what a card was reached by goes along when it is put on one.
+//! What to tell the switch is worked out in [`crate::switch`].
 
 use async_trait::async_trait;
 use xapi_backend::{
     network::{Addresses, Addressing, Addressing6, Below, Card, Filter, Link, Network},
     program::Program,
 };
-use xapi_schema::{Result, errors};
+use xapi_schema::{Failure, Result};
 
-use crate::{Kernel, Places, ethtool, failed, names};
+use crate::{
+    Kernel, Places, dhcp, ethtool, failed, filter, names,
+    switch::{self, There},
+};
 
 /// Network by Open vSwitch.
 pub struct OpenVswitch {
     kernel: Kernel,
+    run: std::path::PathBuf,
+    /// One change at a time: each reads what is there before it acts.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl OpenVswitch {
     /// # Errors
     /// No socket to the kernel.
     pub fn open(places: Places) -> std::io::Result<OpenVswitch> {
-        Ok(OpenVswitch { kernel: Kernel::open(places)? })
+        let run = places.run.clone();
+        Ok(OpenVswitch { kernel: Kernel::open(places)?, run, turn: tokio::sync::Mutex::default() })
     }
 
     async fn vsctl(&self, arguments: Vec<String>) -> Result<String> {
         let told = Program::new("ovs-vsctl").arg("--timeout=20").args(arguments).succeed().await;
         told.map_err(|error| failed("Open vSwitch", error))
     }
-}
 
-fn words(text: &str) -> Vec<String> {
-    text.split_whitespace().map(str::to_string).collect()
-}
-
-/// Commands that make a link, to be run as one transaction.
-pub fn commands(link: &Link) -> Vec<String> {
-    let bridge = link.bridge.as_str();
-    let mut told = match &link.below {
-        Below::Vlan { bridge: parent, tag, .. } => {
-            words(&format!("--may-exist add-br {bridge} {parent} {tag}"))
-        }
-        _ => words(&format!("--may-exist add-br {bridge} -- set bridge {bridge} fail_mode=standalone")),
-    };
-    if !link.mac.is_empty() && !matches!(link.below, Below::Vlan { .. }) {
-        told.extend(words(&format!("-- set bridge {bridge} other-config:hwaddr={}", link.mac)));
+    /// An answer of one line; nothing when the switch does not know what it is asked about.
+    async fn line(&self, question: &str) -> Option<String> {
+        let told = self.vsctl(switch::words(question)).await.ok()?;
+        Some(told.trim().to_string()).filter(|text| !text.is_empty())
     }
-    match &link.below {
-        Below::Nothing | Below::Vlan { .. } => {}
-        Below::Device(device) => {
-            // A card is on one bridge; the switch does not move it by itself.
-            told.extend(words(&format!("-- --may-exist add-port {bridge} {device}")));
+
+    async fn lines(&self, question: &str) -> Result<Vec<String>> {
+        Ok(switch::words(&self.vsctl(switch::words(question)).await?))
+    }
+
+    /// What the switch has of a link already.
+    async fn there(&self, link: &Link) -> Result<There> {
+        let bridge = link.bridge.as_str();
+        let bridges = self.lines("list-br").await?;
+        let mut there = There { bridge: bridges.iter().any(|known| known == bridge), ..There::default() };
+        if there.bridge {
+            there.parent = self.line(&format!("br-to-parent {bridge}")).await;
+            there.ports = self.lines(&format!("list-ports {bridge}")).await?;
         }
-        Below::Bond { device, members, mode, properties } => {
-            let members = members.join(" ");
-            told.extend(words(&format!("-- --fake-iface --may-exist add-bond {bridge} {device} {members}")));
-            let property = |key: &str, default: &str| {
-                let found = properties.iter().find(|(k, _)| k == key);
-                found.map_or(default, |(_, value)| value.as_str()).to_string()
-            };
-            let settings = match mode.as_str() {
-                "lacp" => format!(
-                    "lacp=active bond_mode={} other-config:lacp-time={} other-config:lacp-fallback-ab={}",
-                    if property("hashing_algorithm", "tcpudp_ports") == "src_mac" {
-                        "balance-slb"
-                    } else {
-                        "balance-tcp"
-                    },
-                    property("lacp-time", "slow"),
-                    property("lacp-fallback-ab", "true"),
-                ),
-                other => format!(
-                    "lacp=off bond_mode={other} other-config:bond-rebalance-interval={}",
-                    property("rebalance-interval", "1800000")
-                ),
-            };
-            let delays = format!(
-                "bond_updelay={} bond_downdelay={} other-config:bond-miimon-interval={}",
-                property("updelay", "31000"),
-                property("downdelay", "200"),
-                property("miimon", "100")
-            );
-            told.extend(words(&format!("-- set port {device} {settings} {delays}")));
-        }
-        Below::Tunnel { device, protocol, key, local, remotes } => {
-            for (number, remote) in remotes.iter().enumerate() {
-                let port = if number == 0 { device.clone() } else { format!("{device}-{number}") };
-                let local = local.map(|address| format!(" options:local_ip={address}")).unwrap_or_default();
-                told.extend(words(&format!(
-                    "-- --may-exist add-port {bridge} {port} -- set interface {port} type={protocol} \
-                     options:remote_ip={remote} options:key={key}{local}"
-                )));
+        for device in switch::devices(link) {
+            if let Some(on) = self.line(&format!("iface-to-br {device}")).await {
+                there.on.push((device, on));
             }
         }
+        if let Below::Bond { device, .. } = &link.below {
+            let port = self.line(&format!("--if-exists get port {device} interfaces")).await;
+            there.bonded = match port {
+                Some(_) => self.members(device).await?,
+                None => vec![],
+            };
+        }
+        Ok(there)
     }
-    told
+
+    /// Cards in a bond that is there.
+    async fn members(&self, bond: &str) -> Result<Vec<String>> {
+        let told = self.lines(&format!("--bare --columns=interfaces list port {bond}")).await?;
+        let mut members = Vec::new();
+        for number in told {
+            members.extend(self.line(&format!("--bare --columns=name list interface {number}")).await);
+        }
+        Ok(members)
+    }
+
+    /// What the kernel has under a name the switch shall use.
+    async fn check(&self, link: &Link) -> Result<()> {
+        let all = self.kernel.all().await?;
+        if let Some(known) = all.iter().find(|known| known.name == link.bridge)
+            && known.kind == "bridge"
+        {
+            return Err(failed(&link.bridge, "it is a bridge of the kernel, not of Open vSwitch"));
+        }
+        for device in switch::devices(link) {
+            let Some(known) = all.iter().find(|known| known.name == device) else {
+                return Err(failed(&device, "there is no such network interface"));
+            };
+            let on = all.iter().find(|one| Some(one.index) == known.controller);
+            if let Some(on) = on.filter(|on| !on.kind.starts_with("openvswitch") && on.name != "ovs-system") {
+                return Err(failed(&device, format!("it is on {}, which is not Open vSwitch's", on.name)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn make(&self, link: &Link, there: &There) -> Result<()> {
+        let devices = switch::devices(link);
+        for device in &devices {
+            ethtool::apply(device, &link.settings).await;
+            self.kernel.switch_on(device).await?;
+        }
+        self.vsctl(switch::commands(link, there)).await?;
+        // What goes wrong in the switch itself is only told there.
+        self.kernel.switch_on(&link.bridge).await?;
+        for device in devices {
+            self.kernel.take_over(&device, &link.bridge).await?;
+            let left = there.on.iter().find(|(known, on)| *known == device && *on != link.bridge);
+            if let Some((_, left)) = left
+                && self.ways_out(left).await?.is_empty()
+            {
+                self.kernel.take_over(left, &link.bridge).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ports of a bridge that are not guests'.
+    async fn ways_out(&self, bridge: &str) -> Result<Vec<String>> {
+        let ports = self.lines(&format!("list-ports {bridge}")).await?;
+        Ok(ports.into_iter().filter(|port| !switch::is_guest(port)).collect())
+    }
 }
 
 #[async_trait]
@@ -109,28 +141,35 @@ impl Network for OpenVswitch {
 
     async fn bring_up(&self, link: &Link) -> Result<()> {
         names::check(link)?;
-        match &link.below {
-            Below::Device(device) => ethtool::apply(device, &link.settings).await,
-            Below::Bond { members, .. } => {
-                for member in members {
-                    ethtool::apply(member, &link.settings).await;
-                }
-            }
-            _ => {}
+        let _turn = self.turn.lock().await;
+        self.check(link).await?;
+        let there = self.there(link).await?;
+        let made: Result<(), Failure> = self.make(link, &there).await;
+        if made.is_err() && !there.bridge {
+            // A bridge with nothing behind it would look as if the network were there.
+            self.vsctl(switch::words(&format!("--if-exists del-br {}", link.bridge))).await?;
         }
-        self.vsctl(commands(link)).await?;
-        // The switch makes the device; sizes and whether it is on are the kernel's.
-        let mut arguments = vec!["link".into(), "set".into(), link.bridge.clone(), "up".into()];
-        if link.mtu > 0 {
-            arguments.extend(["mtu".into(), link.mtu.to_string()]);
-        }
-        let told = Program::new("ip").args(arguments).succeed().await;
-        told.map(|_| ()).map_err(|error| failed(&link.bridge, error))
+        made
     }
 
     async fn bring_down(&self, bridge: &str) -> Result<()> {
         names::check_interface(bridge)?;
-        self.vsctl(words(&format!("--if-exists del-br {bridge}"))).await.map(|_| ())
+        let _turn = self.turn.lock().await;
+        let all = self.lines("list-br").await?;
+        if !all.iter().any(|known| known == bridge) {
+            return Ok(());
+        }
+        let ports = self.lines(&format!("list-ports {bridge}")).await?;
+        if let Some(port) = ports.iter().find(|port| switch::is_guest(port)) {
+            return Err(failed(bridge, format!("{port} is still on it")));
+        }
+        for other in all.iter().filter(|other| *other != bridge) {
+            if self.line(&format!("br-to-parent {other}")).await.as_deref() == Some(bridge) {
+                return Err(failed(bridge, format!("the VLAN of {other} is still on it")));
+            }
+        }
+        dhcp::stop(&self.run, bridge).await?;
+        self.vsctl(switch::words(&format!("--if-exists del-br {bridge}"))).await.map(|_| ())
     }
 
     async fn address(&self, bridge: &str, how: &Addressing) -> Result<()> {
@@ -149,52 +188,38 @@ impl Network for OpenVswitch {
         self.kernel.addresses(bridge).await
     }
 
-    /// The switch's frames do not pass the filters of the kernel's bridge.
-    async fn filter(&self, _: &str, rule: &Filter) -> Result<()> {
-        match rule {
-            Filter::Open => Ok(()),
-            _ => {
-                Err(errors::OPERATION_NOT_ALLOWED.with(["Open vSwitch ports cannot be locked by this host"]))
+    /// The switch's frames do not pass the filters of the kernel's bridge, so they stand at the device.
+    async fn filter(&self, port: &str, rule: &Filter) -> Result<()> {
+        let mut there = Vec::new();
+        for port in [port.to_string(), names::emulated(port)] {
+            if self.kernel.find(&port).await?.is_some() {
+                there.push(port);
             }
         }
+        if there.is_empty() && *rule != Filter::Open {
+            return Err(failed(port, "there is no such port to be limited"));
+        }
+        for port in there {
+            filter::apply_at_device(&port, rule).await?;
+        }
+        Ok(())
+    }
+
+    async fn carry(&self, port: &str, bridge: &str) -> Result<()> {
+        names::check_interface(port)?;
+        names::check_interface(bridge)?;
+        let _turn = self.turn.lock().await;
+        for port in [port.to_string(), names::emulated(port)] {
+            let on = self.line(&format!("port-to-br {port}")).await;
+            if on.is_some() && on.as_deref() != Some(bridge) {
+                let told = format!("--if-exists del-port {port} -- add-port {bridge} {port}");
+                self.vsctl(switch::words(&told)).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn bridges(&self) -> Result<Vec<String>> {
-        Ok(words(&self.vsctl(vec!["list-br".into()]).await?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(below: Below) -> String {
-        let link = Link {
-            bridge: "xapi0".into(),
-            below,
-            mtu: 1500,
-            mac: "02:00:00:00:00:01".into(),
-            settings: vec![],
-        };
-        commands(&link).join(" ")
-    }
-
-    #[test]
-    fn a_vlan_is_a_part_of_its_parent() {
-        let below = Below::Vlan { device: "eth0".into(), bridge: "xenbr0".into(), tag: 7 };
-        assert_eq!(told(below), "--may-exist add-br xapi0 xenbr0 7");
-    }
-
-    #[test]
-    fn a_bond_is_a_port_with_settings() {
-        let below = Below::Bond {
-            device: "bond0".into(),
-            members: vec!["eth0".into(), "eth1".into()],
-            mode: "balance-slb".into(),
-            properties: vec![],
-        };
-        let text = told(below);
-        assert!(text.contains("--fake-iface --may-exist add-bond xapi0 bond0 eth0 eth1"), "{text}");
-        assert!(text.contains("set port bond0 lacp=off bond_mode=balance-slb"), "{text}");
+        self.lines("list-br").await
     }
 }

@@ -5,10 +5,7 @@
 
 use xapi_backend::network::{Addressing, Addressing6, Below, Link};
 
-use crate::{
-    addresses::prefix_length,
-    kernel::{kernel_mode, vlan_name},
-};
+use crate::{addresses::prefix_length, bonds::kernel_mode, kernel::vlan_name};
 
 /// A file below the directory of units.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use xapi_http::{Answer, HandlerRequest, page};
 use xapi_ops::Xapi;
-use xapi_schema::{Class, ClassId, Failure, errors, http::Handler};
+use xapi_schema::{ClassId, Failure, errors, http::Handler};
 use xapi_store::{Read, Row};
 
 /// What handlers need besides the toolstack.
@@ -70,26 +70,22 @@ impl Handlers {
             "put_import_raw_vdi" => return raw_vdi::import(xapi, caller, request).await,
             _ => {}
         }
-        let answer = self.small(xapi, handler, &request).await;
+        let answer = match handler.name {
+            "get_vncsnapshot" => console::picture(xapi, &self.consoles, &caller, &request).await,
+            _ => self.small(xapi, handler, &request).await,
+        };
         caller.end(xapi).await;
         answer
     }
 
     /// Handlers whose answer is made at once.
     async fn small(&self, xapi: &Arc<Xapi>, handler: &'static Handler, request: &HandlerRequest) -> Answer {
-        let missing = |class: ClassId, key: &str| {
-            let given = request.query(key).unwrap_or_default();
-            failed(&errors::UUID_INVALID.with([Class::of(class).name, given]))
-        };
         match handler.name {
             "get_audit_log" => audit::answer(&self.audit_log).await,
             "get_blob" => blob::answer(xapi, request),
             "get_pool_xml_db_sync" => database::answer(xapi).await,
             "sr_rrd" if request.query("uuid").is_none() => bare(400),
             "get_updates" => bare(404),
-            "get_vncsnapshot" if named(xapi, ClassId::Console, request).is_none() => {
-                missing(ClassId::Console, "uuid")
-            }
             "get_wlb_report" => failed(&errors::WLB_NOT_INITIALIZED.bare()),
             _ => page(501, handler.path),
         }

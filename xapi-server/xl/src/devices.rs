@@ -6,7 +6,7 @@ use xapi_backend::{
 };
 use xapi_schema::{Failure, Result};
 
-use crate::{config, guest, positions, records::Record, shared::Shared};
+use crate::{config, guest, positions, records::Record, shared::Shared, xenstore::Change};
 
 impl Shared {
     /// Tells the backend of a disk which disk it is.
@@ -156,13 +156,27 @@ impl Shared {
         let Some(record) = self.records.get(uuid)? else {
             return Err(Failure::internal(format!("domain {uuid} is not ours")));
         };
-        let line = config::nic_line(&record.spec, &nic)?;
+        let line = config::nic_line(&record.spec, &nic, &self.place)?;
         // The emulated card of a running machine cannot be added.
         let line = line.replace("type=ioemu", "type=vif");
         let words: Vec<&str> = line.split(',').filter(|word| !word.starts_with("model=")).collect();
         let mut args = vec!["network-attach", &domid];
         args.extend(words);
         self.xl.slow(&args).await?;
+        self.amend(uuid, |record| {
+            record.spec.nics.retain(|known| known.position != nic.position);
+            record.spec.nics.push(nic);
+        })
+    }
+
+    /// The card is on another bridge, whose port was moved by whoever makes bridges. What xl's scripts read follows.
+    pub async fn move_nic(&self, uuid: &str, nic: Nic) -> Result<()> {
+        let domid = self.need(uuid).await?;
+        let node = format!("/local/domain/{domid}/device/vif/{}/backend", nic.position);
+        if let Some(backend) = self.store.find(&node).await? {
+            let bridge = (format!("{backend}/bridge"), nic.bridge.clone());
+            self.store.commit(&[Change::Write(bridge.0, bridge.1)]).await?;
+        }
         self.amend(uuid, |record| {
             record.spec.nics.retain(|known| known.position != nic.position);
             record.spec.nics.push(nic);

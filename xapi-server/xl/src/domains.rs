@@ -17,7 +17,7 @@ use xapi_backend::{
 use xapi_schema::Result;
 
 use crate::{
-    ask, console, earlier,
+    ask, config, console, earlier,
     firmware::{self, Layouts, Memory},
     guest, image,
     records::Records,
@@ -44,6 +44,8 @@ pub struct Options {
     pub storage: Arc<dyn Storage>,
     /// Memory of guests.
     pub memory: Arc<dyn Memory>,
+    /// The hotplug script that puts ports on bridges, where it is not the one xl takes by itself.
+    pub card_script: Option<&'static str>,
     /// Vendor of the processors, for `VM.last_boot_CPU_flags`.
     pub cpu_vendor: String,
 }
@@ -65,6 +67,7 @@ impl Domains {
             memory: options.memory,
             layouts: Layouts::open(&dir.join("firmware"))?,
             cpu_vendor: options.cpu_vendor,
+            place: config::Place { card_script: options.card_script },
             core_dumps: dir.join("cores"),
             events: broadcast::channel(1024).0,
             look: Notify::new(),
@@ -173,6 +176,10 @@ impl Hypervisor for Domains {
 
     async fn plug_nic(&self, uuid: &str, nic: Nic) -> Result<()> {
         self.shared.plug_nic(uuid, nic).await
+    }
+
+    async fn move_nic(&self, uuid: &str, nic: Nic) -> Result<()> {
+        self.shared.move_nic(uuid, nic).await
     }
 
     async fn unplug_nic(&self, uuid: &str, position: u32) -> Result<()> {

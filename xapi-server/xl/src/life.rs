@@ -65,7 +65,7 @@ impl Shared {
             return Err(errors::DOMAIN_EXISTS.with([uuid]));
         }
         // A refusal costs nothing: it comes before anything is opened.
-        config::config(&spec, &[])?;
+        config::config(&spec, &[], &self.place)?;
         firmware::wanted(&spec)?;
         let open = spec.disks.iter().filter_map(volume).collect();
         let record = Record { open, image: memory.clone(), ..Record::of(spec) };
@@ -89,7 +89,7 @@ impl Shared {
     ) -> Result<Started> {
         let spec = &record.spec;
         let placed = self.place(record).await?;
-        let config = config::config(spec, &placed)?;
+        let config = config::config(spec, &placed, &self.place)?;
         for note in &config.notes {
             tracing::warn!(vm = spec.uuid, "{note}");
         }

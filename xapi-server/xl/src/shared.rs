@@ -13,6 +13,7 @@ use xapi_backend::{
 use xapi_schema::{Failure, Result};
 
 use crate::{
+    config,
     firmware::{Layouts, Memory},
     records::{Record, Records},
     table::{self, Row},
@@ -27,6 +28,7 @@ pub struct Shared {
     pub storage: Arc<dyn Storage>,
     pub records: Records,
     pub cpu_vendor: String,
+    pub place: config::Place,
     /// Memory of guests, and what is known of firmware that keeps something there.
     pub memory: Arc<dyn Memory>,
     pub layouts: Layouts,

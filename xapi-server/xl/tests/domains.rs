@@ -58,6 +58,7 @@ impl Bench {
             store: Client::new(vec![self.daemon.socket.clone()], LONG),
             storage: self.storage.clone(),
             memory: Arc::new(xapi_xl::Privcmd::default()),
+            card_script: None,
             cpu_vendor: "AuthenticAMD".into(),
         };
         Domains::open(&self.dir.path().join("xl"), options).unwrap()

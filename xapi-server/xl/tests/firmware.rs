@@ -118,6 +118,7 @@ impl Bench {
             store: Client::new(vec![daemon.socket.clone()], LONG),
             storage: backends.storage,
             memory: frames.clone(),
+            card_script: None,
             cpu_vendor: "AuthenticAMD".into(),
         };
         let domains = Domains::open(&dir.path().join("xl"), options).unwrap();

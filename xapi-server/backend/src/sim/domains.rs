@@ -349,6 +349,10 @@ impl Hypervisor for Domains {
         Ok(())
     }
 
+    async fn move_nic(&self, uuid: &str, nic: Nic) -> Result<()> {
+        self.plug_nic(uuid, nic).await
+    }
+
     async fn unplug_nic(&self, uuid: &str, position: u32) -> Result<()> {
         self.faults.check("unplug_nic")?;
         self.change(uuid, |guest| {

@@ -84,6 +84,15 @@ fn introduce(tx: &mut Tx, seed: &Seed, this: &Ref<Host>, position: usize, nic: &
         tx.set(&made, pif::currently_attached, true)?;
         tx.set(&made, pif::ip_configuration_mode, IpConfigurationMode::Static)?;
         tx.set(&made, pif::IP, seed.identity.address.clone())?;
+        if let Some(told) = &seed.identity.management {
+            if told.leased {
+                tx.set(&made, pif::ip_configuration_mode, IpConfigurationMode::Dhcp)?;
+            }
+            tx.set(&made, pif::IP, told.address.clone())?;
+            tx.set(&made, pif::netmask, told.netmask.clone())?;
+            tx.set(&made, pif::gateway, told.gateway.clone())?;
+            tx.set(&made, pif::DNS, told.servers.clone())?;
+        }
     }
     Ok(())
 }

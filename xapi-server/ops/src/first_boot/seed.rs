@@ -42,8 +42,27 @@ pub struct Identity {
     pub address: String,
     /// Bridge of the management interface; empty when there is none.
     pub management_interface: String,
+    /// How the management interface is configured, where that is known.
+    #[serde(default)]
+    pub management: Option<Management>,
     /// API version to report.
     pub api_version: (i64, i64),
+}
+
+/// How the host is reached at the moment it becomes one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Management {
+    /// Address of the interface.
+    pub address: String,
+    /// Its netmask.
+    pub netmask: String,
+    /// Way to the rest of the world, empty for none.
+    pub gateway: String,
+    /// Name servers, comma separated.
+    pub servers: String,
+    /// A DHCP server says all that.
+    pub leased: bool,
 }
 
 /// What the host consists of.

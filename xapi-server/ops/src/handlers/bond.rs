@@ -453,8 +453,16 @@ async fn set_property(cx: Cx, this: Ref<Bond>, name: String, value: String) -> R
 async fn plug_again(cx: &Cx, this: &Ref<Bond>) -> Result<()> {
     let snapshot = cx.snapshot();
     let master = snapshot.get(this, bond::master)?;
-    if snapshot.get(&master, pif::currently_attached)? {
-        card::bring_up(cx, &master).await?;
+    if !snapshot.get(&master, pif::currently_attached)? {
+        return Ok(());
+    }
+    card::bring_up(cx, &master).await?;
+    // A bond that was made anew has lost what stood on it.
+    for over in snapshot.get(&master, pif::VLAN_slave_of)? {
+        let above = snapshot.get(&over, vlan::untagged_PIF)?;
+        if snapshot.get(&above, pif::currently_attached)? {
+            card::bring_up(cx, &above).await?;
+        }
     }
     Ok(())
 }

@@ -32,7 +32,10 @@ pub fn rule(read: &impl Read, this: &Ref<Vif>) -> Result<Filter> {
 }
 
 /// Port of a VIF on this host's bridge, while its VM has a domain.
-fn port(read: &impl Read, this: &Ref<Vif>) -> Result<Option<String>> {
+///
+/// # Errors
+/// HANDLE_INVALID.
+pub fn port(read: &impl Read, this: &Ref<Vif>) -> Result<Option<String>> {
     let record = read.record(this)?;
     let guest = read.record(&record.get(vif::VM))?;
     let there = matches!(guest.get(vm::power_state), State::Running | State::Paused);

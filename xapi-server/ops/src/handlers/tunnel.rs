@@ -105,7 +105,15 @@ async fn create(
     protocol: TunnelProtocol,
 ) -> Result<Ref<Tunnel>> {
     let (this, access) = cx.commit(move |tx| create_rows(tx, &under, &wanted, protocol)).await?;
-    card::bring_up(&cx, &access).await?;
+    if let Err(failure) = card::bring_up(&cx, &access).await {
+        let made = this.clone();
+        cx.commit(move |tx| {
+            tx.destroy(&access)?;
+            tx.destroy(&made)
+        })
+        .await?;
+        return Err(failure);
+    }
     Ok(this)
 }
 

@@ -163,9 +163,13 @@ async fn plug(cx: Cx, this: Ref<Vif>) -> Result<()> {
         cx.commit(move |tx| tx.set(&target, vif::currently_attached, true)).await?;
         let snapshot = cx.snapshot();
         let uuid = owner_uuid(&*snapshot, &this)?;
-        let plugged = cx.xapi.backends.hypervisor.plug_nic(&uuid, nic(&*snapshot, &this)?).await;
-        let limited = match plugged {
-            Ok(()) => locking::apply(&cx, &this).await,
+        let home = snapshot.get(&this, vif::network)?;
+        // A private network has no bridge before its first guest.
+        let limited = match super::network::bring_up(&cx, &home).await {
+            Ok(()) => match cx.xapi.backends.hypervisor.plug_nic(&uuid, nic(&*snapshot, &this)?).await {
+                Ok(()) => locking::apply(&cx, &this).await,
+                failed => failed,
+            },
             failed => failed,
         };
         if limited.is_err() {
@@ -214,17 +218,34 @@ async fn move_to(cx: Cx, this: Ref<Vif>, link: Ref<Network>) -> Result<()> {
 /// # Errors
 /// Those of the backend.
 pub async fn put_on(cx: &Cx, this: &Ref<Vif>, link: &Ref<Network>) -> Result<()> {
+    let before = cx.snapshot().get(this, vif::network)?;
     let (target, wanted) = (this.clone(), link.clone());
     cx.commit(move |tx| tx.set(&target, vif::network, wanted)).await?;
+    let moved = carry(cx, this, link).await;
+    if moved.is_err() {
+        // Where it still is.
+        let target = this.clone();
+        cx.commit(move |tx| tx.set(&target, vif::network, before)).await?;
+    }
+    moved
+}
+
+/// Moves the port of a card whose guest runs.
+async fn carry(cx: &Cx, this: &Ref<Vif>, link: &Ref<Network>) -> Result<()> {
     let snapshot = cx.snapshot();
     let guest = snapshot.get(this, vif::VM)?;
     let suspended = snapshot.get(&guest, vm::power_state)? == State::Suspended;
-    if snapshot.get(this, vif::currently_attached)? && !suspended {
-        let uuid = owner_uuid(&*snapshot, this)?;
-        cx.xapi.backends.hypervisor.plug_nic(&uuid, nic(&*snapshot, this)?).await?;
-        locking::apply(cx, this).await?;
+    if !snapshot.get(this, vif::currently_attached)? || suspended {
+        return Ok(());
     }
-    Ok(())
+    super::network::bring_up(cx, link).await?;
+    let card = nic(&*snapshot, this)?;
+    if let Some(port) = locking::port(&*snapshot, this)? {
+        cx.xapi.backends.network.carry(&port, &card.bridge).await?;
+    }
+    let uuid = owner_uuid(&*snapshot, this)?;
+    cx.xapi.backends.hypervisor.move_nic(&uuid, card).await?;
+    locking::apply(cx, this).await
 }
 
 async fn set_locking_mode(cx: Cx, this: Ref<Vif>, value: VifLockingMode) -> Result<()> {

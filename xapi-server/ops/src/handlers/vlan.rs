@@ -103,9 +103,29 @@ async fn pool_introduce(cx: Cx, args: Value) -> Result<Ref<Vlan>> {
 }
 
 async fn create(cx: Cx, under: Ref<Pif>, tag: i64, link: Ref<Network>) -> Result<Ref<Vlan>> {
+    create_up(&cx, under, tag, link).await.map(|(made, _)| made)
+}
+
+/// Writes a VLAN and brings it up; one that does not come up is not written.
+///
+/// # Errors
+/// As [`create_rows`], those of the backend.
+pub async fn create_up(
+    cx: &Cx,
+    under: Ref<Pif>,
+    tag: i64,
+    link: Ref<Network>,
+) -> Result<(Ref<Vlan>, Ref<Pif>)> {
     let (made, tagged) = cx.commit(move |tx| create_rows(tx, &under, tag, &link)).await?;
-    super::pif::bring_up(&cx, &tagged).await?;
-    Ok(made)
+    if let Err(failure) = super::pif::bring_up(cx, &tagged).await {
+        cx.commit(move |tx| {
+            tx.destroy(&tagged)?;
+            tx.destroy(&made)
+        })
+        .await?;
+        return Err(failure);
+    }
+    Ok((made, tagged))
 }
 
 /// Takes a VLAN down and removes its rows.

@@ -36,6 +36,7 @@ fn seed() -> Seed {
             hostname: "testhost".into(),
             address: "127.0.0.1".into(),
             management_interface: "xenbr0".into(),
+            management: None,
             api_version: (2, 21),
         },
         hardware: Hardware {

@@ -3,6 +3,7 @@
 //! for the control domain.
 
 mod lines;
+mod picture;
 mod relay;
 mod websocket;
 
@@ -10,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use lines::Consoles;
 use lines::{Entered, Far};
+pub use picture::answer as picture;
 use xapi_backend::hypervisor::{ConsoleKind, ConsolePlace};
 use xapi_http::{Answer, HandlerRequest, page};
 use xapi_ops::Xapi;
@@ -32,7 +34,7 @@ pub async fn raw(
     caller: Caller,
     request: HandlerRequest,
 ) -> Answer {
-    match prepare(xapi, consoles, &caller, &request, false).await {
+    match prepare(xapi, consoles, &caller, &request, Want::Bytes).await {
         Ok(session) => {
             session.begin(xapi.clone(), caller, request, None);
             Answer::take_over(None)
@@ -51,7 +53,7 @@ pub async fn socket(
     caller: Caller,
     request: HandlerRequest,
 ) -> Answer {
-    let prepared = prepare(xapi, consoles, &caller, &request, true).await;
+    let prepared = prepare(xapi, consoles, &caller, &request, Want::Socket).await;
     let accepted = websocket::accept(&request.headers);
     match (prepared, accepted) {
         (Ok(session), Some(accepted)) => {
@@ -63,6 +65,14 @@ pub async fn socket(
             prepared.err().unwrap_or_else(|| page(501, "/console without an upgrade to a WebSocket"))
         }
     }
+}
+
+/// What a client came for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    Bytes,
+    Socket,
+    Picture,
 }
 
 /// A console somebody may look at.
@@ -113,7 +123,7 @@ async fn prepare(
     consoles: &Arc<Consoles>,
     caller: &Caller,
     request: &HandlerRequest,
-    socket: bool,
+    want: Want,
 ) -> Result<Session, Answer> {
     let (this, guest) = named(xapi, request).map_err(|failure| failed(&failure))?;
     let snapshot = xapi.store.snapshot();
@@ -132,14 +142,18 @@ async fn prepare(
     let pool = snapshot.all::<Pool>().into_iter().next().unwrap_or_else(Ref::null);
     let limited = snapshot.get(&pool, pool::limit_console_sessions).unwrap_or(false);
     // Over WebSockets nobody is counted by the original, so none are allowed then.
-    if socket && limited {
+    if want == Want::Socket && limited {
         return Err(bare(503));
     }
     let most = if limited { 1 } else { lines::VIEWERS };
     let entered = consoles
         .enter(&guest, &session.user, most)
         .map_err(|users| page(503, &format!("This console is in use by {}.", users.join(", "))))?;
-    let protocol = snapshot.get(&this, console::protocol).map_err(|failure| failed(&failure))?;
+    let protocol = match want {
+        // A line is drawn, too.
+        Want::Picture => ConsoleProtocol::Rfb,
+        _ => snapshot.get(&this, console::protocol).map_err(|failure| failed(&failure))?,
+    };
     let far = open(xapi, consoles, &record, control, protocol).await?;
     let idle = if control {
         snapshot.get(&xapi.host, host::console_idle_timeout)

@@ -6,7 +6,10 @@ use xapi_backend::{
 };
 use xapi_schema::{Failure, Result, errors};
 
-use super::text::{Config, sane};
+use super::{
+    Place,
+    text::{Config, sane},
+};
 
 /// Cards a virtual machine can have emulated.
 const EMULATED_CARDS: u32 = 8;
@@ -89,7 +92,7 @@ pub fn disk_line(disk: &Disk, path: Option<&DataPath>, hvm: bool) -> Result<Stri
 ///
 /// # Errors
 /// INVALID_VALUE for a bridge or an address that cannot be.
-pub fn nic_line(spec: &DomainSpec, nic: &Nic) -> Result<String> {
+pub fn nic_line(spec: &DomainSpec, nic: &Nic, place: &Place) -> Result<String> {
     let plain = |text: &str| {
         !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c))
     };
@@ -115,6 +118,7 @@ pub fn nic_line(spec: &DomainSpec, nic: &Nic) -> Result<String> {
     } else {
         words.push("type=vif".into());
     }
+    words.extend(place.card_script.map(|script| format!("script={script}")));
     if nic.mtu > 0 {
         words.push(format!("mtu={}", nic.mtu));
     }

@@ -25,12 +25,19 @@ pub use text::{Config, sane};
 /// A disk with the place its bytes are at; an empty drive has none.
 pub type Placed = (Disk, Option<DataPath>);
 
+/// What the host decides, not the record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The hotplug script that puts ports on bridges, where it is not the one xl takes by itself.
+    pub card_script: Option<&'static str>,
+}
+
 /// The text for a new or restored domain.
 ///
 /// # Errors
 /// INVALID_VALUE, VALUE_NOT_SUPPORTED, UNKNOWN_BOOTLOADER, VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE,
 /// NOT_IMPLEMENTED for what has no equivalent.
-pub fn config(spec: &DomainSpec, disks: &[Placed]) -> Result<Config> {
+pub fn config(spec: &DomainSpec, disks: &[Placed], place: &Place) -> Result<Config> {
     let mut out = Config::default();
     machine::identity(spec, &mut out)?;
     machine::memory(spec, &mut out);
@@ -43,7 +50,7 @@ pub fn config(spec: &DomainSpec, disks: &[Placed]) -> Result<Config> {
     let hvm = spec.kind == DomainKind::Hvm;
     let lines = disks.iter().map(|(disk, path)| disk_line(disk, path.as_ref(), hvm));
     out.list("disk", lines.collect::<Result<Vec<_>>>()?)?;
-    let lines = spec.nics.iter().map(|nic| nic_line(spec, nic));
+    let lines = spec.nics.iter().map(|nic| nic_line(spec, nic, place));
     out.list("vif", lines.collect::<Result<Vec<_>>>()?)?;
     devices::usb(spec, &mut out)?;
     Ok(out)

@@ -284,7 +284,7 @@ impl Shared {
 
     async fn try_learn(&self, probe: &DomainSpec) -> Result<Layout> {
         let _busy = self.busy(&probe.uuid);
-        let config = config::config(probe, &[])?;
+        let config = config::config(probe, &[], &self.place)?;
         self.records.put(&Record { probe: true, ..Record::of(probe.clone()) })?;
         let path = self.records.put_config(&probe.uuid, &config.text)?;
         self.xl.slow(&["create", "-e", "-q", &path.to_string_lossy()]).await?;

@@ -363,9 +363,7 @@ async fn create_vlan(
     let Some(under) = with_device(&*cx.snapshot(), &home, &device)? else {
         return Err(errors::INVALID_VALUE.with(["device", &device]));
     };
-    let (_, made) = cx.commit(move |tx| tag::create_rows(tx, &under, number, &network)).await?;
-    bring_up(&cx, &made).await?;
-    Ok(made)
+    tag::create_up(&cx, under, number, network).await.map(|(_, made)| made)
 }
 
 async fn destroy(cx: Cx, this: Ref<Pif>) -> Result<()> {
