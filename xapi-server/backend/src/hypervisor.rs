@@ -152,6 +152,8 @@ pub struct Devices {
     pub disks: Vec<u32>,
     /// Network cards.
     pub nics: Vec<u32>,
+    /// What is in its drives, as far as that is known: the VDI's uuid, empty for an empty drive.
+    pub media: Vec<(u32, String)>,
 }
 
 /// What a new domain is like.
@@ -185,6 +187,8 @@ pub struct Domain {
     pub domid: i64,
     /// What it is doing.
     pub activity: Activity,
+    /// It was built and nobody has let it go on yet.
+    pub fresh: bool,
     /// Bytes it uses.
     pub memory: i64,
 }

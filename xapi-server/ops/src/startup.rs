@@ -97,7 +97,7 @@ const FRESH: &[Fresh] = &[
 /// Brings objects in line with the world. Failures are logged: a host with a broken SR must still start.
 pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     let cx = Cx::internal(xapi, "xapi.startup");
-    let cut = vm::guest::reconcile(&cx).await;
+    let mut cut = vm::guest::reconcile(&cx).await;
     if let Some((dir, drivers)) = cx.xapi.backends.storage.drivers() {
         let kinds = cx.xapi.backends.storage.kinds();
         let agreed = cx.commit(move |tx| crate::first_boot::agree_drivers(tx, &dir, &drivers, &kinds)).await;
@@ -109,16 +109,17 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
         tracing::error!(%failure, "the storage of a fresh host could not be made");
     }
     pbd::plug_all(&cx).await;
-    vm::guest::end_half_made(&cx, &cut).await;
+    // First what is used is counted, so that what goes next takes nothing from anybody.
+    if let Err(failure) = cx.xapi.backends.hypervisor.settle().await {
+        tracing::error!(%failure, "what domains use could not be sorted out");
+    }
+    vm::guest::end_half_made(&cx, &mut cut).await;
     if let Err(failure) = cx.commit(crate::transfer::sweep).await {
         tracing::error!(%failure, "disks held by an earlier process could not be let go of");
     }
     crate::unfinished::sweep(&cx).await;
     if let Err(failure) = vm::suspend::settle(&cx).await {
         tracing::error!(%failure, "suspends that were cut short could not be sorted out");
-    }
-    if let Err(failure) = cx.xapi.backends.hypervisor.settle().await {
-        tracing::error!(%failure, "what domains use could not be sorted out");
     }
     vm::guest::agree_devices(&cx).await;
     if let Err(failure) = cx.commit(recompute).await {

@@ -6,7 +6,10 @@
 mod common;
 
 use common::{Host, no, str};
-use xapi_backend::{hypervisor::Happened, sim::Machine};
+use xapi_backend::{
+    hypervisor::{DomainKind, DomainSpec, Happened},
+    sim::Machine,
+};
 use xapi_schema::{Failure, Value};
 
 fn broken() -> Failure {
@@ -334,6 +337,52 @@ async fn weight_and_cap_of_a_running_guest_reach_it() {
 }
 
 #[tokio::test]
+async fn a_guest_that_was_built_and_never_went_on_is_built_again() {
+    use xapi_schema::{Ref, classes::vm};
+    let host = Host::new().await;
+    let hypervisor = host.xapi.backends.hypervisor.clone();
+    // What became of it is written down, and then the toolstack dies: in a start, in a resume.
+    for resumed in [false, true] {
+        let vm = host.vm("cut").await;
+        host.ok("VM.start", [str(&vm), no(), no()]).await;
+        let uuid = host.text("VM.get_uuid", [str(&vm)]).await;
+        hypervisor.destroy(&uuid).await.unwrap();
+        let spec = DomainSpec {
+            uuid: uuid.clone(),
+            name: "cut".into(),
+            kind: DomainKind::Hvm,
+            memory_max: 1 << 30,
+            memory_target: 1 << 30,
+            vcpus_max: 1,
+            vcpus: 1,
+            disks: vec![],
+            nics: vec![],
+            usb: vec![],
+            platform: vec![],
+            xenstore_data: vec![],
+            details: Default::default(),
+        };
+        let domid = hypervisor.build(spec).await.unwrap().domid;
+        if resumed {
+            let (row, image) = (Ref::new(vm.as_str()), Ref::new(host.vdi("memory").await.as_str()));
+            host.xapi.store.commit(move |tx| tx.set(&row, vm::suspend_VDI, image)).await.unwrap();
+        }
+        xapi_ops::startup::run(&host.xapi, false).await;
+        assert_eq!(host.state(&vm).await, "Running");
+        assert_eq!(host.get("VM", "domid", &vm).await, Value::Int(domid + 1));
+        let domains = hypervisor.domains().await.unwrap();
+        assert!(!domains.iter().find(|domain| domain.uuid == uuid).unwrap().fresh);
+        assert_eq!(host.text("VM.get_suspend_VDI", [str(&vm)]).await, "OpaqueRef:NULL");
+        assert!(host.all("VDI").await.is_empty(), "its memory image is used up");
+        // One that somebody paused stays so.
+        hypervisor.pause(&uuid).await.unwrap();
+        xapi_ops::startup::run(&host.xapi, false).await;
+        assert_eq!(host.state(&vm).await, "Paused");
+        host.ok("VM.hard_shutdown", [str(&vm)]).await;
+    }
+}
+
+#[tokio::test]
 async fn what_a_tpm_keeps_goes_where_its_vm_goes() {
     let host = Host::new().await;
     let vm = host.vm("sealed").await;
@@ -382,4 +431,27 @@ async fn what_a_tpm_keeps_goes_where_its_vm_goes() {
     let twin = host.text("VM.clone", [str(&vm), str("other")]).await;
     let copy = of(&twin).await;
     assert_eq!(host.text("VTPM.get_contents", [str(&copy)]).await, "", "a copy gets an empty one");
+}
+
+#[tokio::test]
+async fn a_repository_that_cannot_be_attached_at_a_start_is_unplugged_and_told_of() {
+    let host = Host::new().await;
+    let before = host.all("PBD").await;
+    let attached = async |wanted: bool| {
+        let mut count = 0;
+        for pbd in &before {
+            count += usize::from(host.get("PBD", "currently_attached", pbd).await == Value::Bool(wanted));
+        }
+        count
+    };
+    assert_eq!(attached(false).await, 0);
+    host.levers.faults.fail_next("attach", broken());
+    xapi_ops::startup::run(&host.xapi, false).await;
+    assert_eq!(attached(false).await, 1);
+    let told = format!("{:?}", host.ok("message.get_all_records", []).await);
+    assert_eq!(told.matches("PBD_PLUG_FAILED_ON_SERVER_START").count(), 1, "{told}");
+    assert!(told.contains("could not be attached") && told.contains("injected"), "{told}");
+    // The next start tries again.
+    xapi_ops::startup::run(&host.xapi, false).await;
+    assert_eq!(attached(false).await, 0);
 }

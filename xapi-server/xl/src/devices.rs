@@ -1,12 +1,19 @@
 //! Disks and network cards of running domains.
 
 use xapi_backend::{
-    hypervisor::{Devices, Disk, Nic},
+    hypervisor::{Devices, Disk, DomainKind, Nic},
     storage::DataPath,
 };
 use xapi_schema::{Failure, Result};
 
 use crate::{config, guest, positions, records::Record, shared::Shared, xenstore::Change};
+
+/// The devices of a domain, and the volumes that are open for them.
+pub struct Outcome {
+    pub disks: Vec<Disk>,
+    pub nics: Vec<Nic>,
+    pub open: Vec<(String, String, bool)>,
+}
 
 impl Shared {
     /// Tells the backend of a disk which disk it is.
@@ -55,18 +62,68 @@ impl Shared {
         let base = format!("/local/domain/{domid}/device");
         let disks = self.store.directory(&format!("{base}/vbd")).await?;
         let nics = self.store.directory(&format!("{base}/vif")).await?;
-        Ok(Some(positions::positions(&disks, &nics, self.is_hvm(uuid)?)))
+        let there = positions::positions(&disks, &nics, self.is_hvm(uuid)?);
+        let known = self.records.get(uuid)?.map(|record| record.spec.disks).unwrap_or_default();
+        let drives = known.into_iter().filter(|disk| disk.cd && there.disks.contains(&disk.position));
+        let media =
+            drives.map(|drive| (drive.position, drive.volume.map_or_else(String::new, |_| drive.vdi)));
+        Ok(Some(Devices { media: media.collect(), ..there }))
     }
 
-    /// Disks and cards whose plugging or unplugging was cut short: the domain tells how it ended.
-    pub async fn settle_devices(&self, record: &Record) -> Result<()> {
+    /// Devices of a domain after its toolstack died: where a plug, an unplug or a change of medium was cut short, the
+    /// domain tells how it ended. Changes nothing.
+    pub async fn look_at_devices(&self, record: &Record) -> Result<Option<Outcome>> {
         let uuid = &record.spec.uuid;
-        let Some(there) = self.devices(uuid).await? else { return Ok(()) };
-        for disk in record.spec.disks.iter().filter(|disk| !there.disks.contains(&disk.position)) {
-            tracing::warn!(uuid, position = disk.position, "a disk is not in its domain any more");
-            self.forget_disk(uuid, disk).await?;
+        let (Some(domid), Some(there)) = (self.find(uuid).await?, self.devices(uuid).await?) else {
+            return Ok(None);
+        };
+        let hvm = record.spec.kind == DomainKind::Hvm;
+        let (mut disks, mut nics) = (record.spec.disks.clone(), record.spec.nics.clone());
+        nics.retain(|nic| there.nics.contains(&nic.position));
+        disks.retain(|disk| {
+            let stays = there.disks.contains(&disk.position);
+            if !stays {
+                tracing::warn!(uuid, position = disk.position, "a disk is not in its domain any more");
+            }
+            stays
+        });
+        if let Some((wanted, path)) = &record.changing
+            && let Some(drive) = disks.iter_mut().find(|disk| disk.position == wanted.position)
+        {
+            let holds = positions::medium(&self.params(domid, wanted.position, hvm).await?).to_owned();
+            if holds == *path {
+                *drive = wanted.clone();
+            } else if holds.is_empty() {
+                // The old one was taken out, and the new one did not come in.
+                *drive = Disk { volume: None, vdi: String::new(), ..drive.clone() };
+            }
+            tracing::warn!(uuid, position = wanted.position, holds, "a change of medium was cut short");
         }
-        self.amend(uuid, |record| record.spec.nics.retain(|nic| there.nics.contains(&nic.position)))
+        let mut open = Vec::new();
+        for volume in disks.iter().filter_map(volume) {
+            if record.open.contains(&volume) {
+                open.push(volume);
+            }
+        }
+        Ok(Some(Outcome { disks, nics, open }))
+    }
+
+    /// What the backend of a disk serves.
+    async fn params(&self, domid: u32, position: u32, hvm: bool) -> Result<String> {
+        let number = config::vdev_number(position, hvm);
+        let node = format!("/local/domain/{domid}/device/vbd/{number}/backend");
+        let Some(backend) = self.store.find(&node).await? else { return Ok(String::new()) };
+        Ok(self.store.find(&format!("{backend}/params")).await?.unwrap_or_default())
+    }
+
+    /// Writes down how the devices of a domain are.
+    pub fn write_devices(&self, uuid: &str, outcome: Outcome) -> Result<()> {
+        self.amend(uuid, |record| {
+            record.spec.disks = outcome.disks;
+            record.spec.nics = outcome.nics;
+            record.open = outcome.open;
+            record.changing = None;
+        })
     }
 
     /// Closes the volume of a disk and forgets it.
@@ -120,7 +177,11 @@ impl Shared {
         let before = record.and_then(|r| r.spec.disks.into_iter().find(|d| d.position == disk.position));
         match &disk.volume {
             None => {
-                self.xl.slow(&["cd-eject", &domid, &device]).await?;
+                self.amend(uuid, |record| record.changing = Some((disk.clone(), String::new())))?;
+                if let Err(failure) = self.xl.slow(&["cd-eject", &domid, &device]).await {
+                    self.amend(uuid, |record| record.changing = None)?;
+                    return Err(failure);
+                }
             }
             Some((sr, location)) => {
                 self.amend(uuid, |record| record.open.extend(volume(&disk)))?;
@@ -133,10 +194,12 @@ impl Shared {
                     };
                     let path = path.to_string_lossy().into_owned();
                     config::sane("target", &path)?;
+                    self.amend(uuid, |record| record.changing = Some((disk.clone(), path.clone())))?;
                     self.xl.slow(&["cd-insert", &domid, &device, &path]).await.map(|_| ())
                 };
                 if let Err(failure) = inserted.await {
                     self.let_go(uuid, &disk).await?;
+                    self.amend(uuid, |record| record.changing = None)?;
                     return Err(failure);
                 }
             }
@@ -147,6 +210,7 @@ impl Shared {
         self.amend(uuid, |record| {
             record.spec.disks.retain(|known| known.position != disk.position);
             record.spec.disks.push(disk);
+            record.changing = None;
         })
     }
 

@@ -231,14 +231,19 @@ impl Hypervisor for Domains {
     }
 
     async fn domains(&self) -> Result<Vec<Domain>> {
-        let rows = self.shared.rows().await?.into_iter().filter(|row| !row.dying);
-        let domain = |row: Row| Domain {
+        let domain = |row: Row, fresh: bool| Domain {
             uuid: row.uuid,
             domid: i64::from(row.domid),
             activity: if row.paused { Activity::Paused } else { Activity::Running },
+            fresh,
             memory: row.memory << 20,
         };
-        Ok(rows.map(domain).collect())
+        let mut all = Vec::new();
+        for row in self.shared.rows().await?.into_iter().filter(|row| !row.dying) {
+            let fresh = self.shared.is_fresh(&row).await?;
+            all.push(domain(row, fresh));
+        }
+        Ok(all)
     }
 
     fn events(&self) -> broadcast::Receiver<DomainEvent> {

@@ -12,10 +12,16 @@ use crate::{
     guest, image,
     records::Record,
     shared::Shared,
+    table::Row,
 };
 
 /// How long nothing is tried after an end that failed.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// A domain has this from the first time it goes on.
+fn begun(domid: u32) -> String {
+    format!("/local/domain/{domid}/xennix-begun")
+}
 
 impl Shared {
     /// Lets go of volumes.
@@ -158,7 +164,17 @@ impl Shared {
             image::spend(&self.storage, (&sr, &location)).await?;
             self.amend(uuid, |record| record.image = None)?;
         }
-        self.xl.quick(&["unpause", &domid.to_string()]).await.map(|_| ())
+        self.xl.quick(&["unpause", &domid.to_string()]).await?;
+        // Afterwards: one that is paused without this was not let go on by us.
+        if let Err(error) = self.store.write(&begun(domid), "1").await {
+            tracing::warn!(%error, uuid, "a domain that goes on could not be marked");
+        }
+        Ok(())
+    }
+
+    /// It was built and nobody has let it go on: whoever paused it later leaves a mark or processor time.
+    pub async fn is_fresh(&self, row: &Row) -> Result<bool> {
+        Ok(row.paused && row.unused && self.store.find(&begun(row.domid)).await?.is_none())
     }
 
     /// Tries to end a half-built domain until it works: while xl does not answer, nobody knows whether there is one.
@@ -220,33 +236,53 @@ impl Shared {
         Err(Failure::internal(format!("domain {domid} does not go away")))
     }
 
-    /// Opens again what running domains use; closes what nobody uses.
+    /// Opens again what running domains use; closes what nobody uses. Volumes that are only read are counted by whoever
+    /// serves them, and that count begins anew with each start: so first what is used is opened, then the rest closed.
     pub async fn settle(&self) -> Result<()> {
         let rows = self.rows().await?;
-        for record in self.records.all()? {
+        let runs = |record: &Record| rows.iter().any(|row| row.uuid == record.spec.uuid);
+        let (mut used, mut unused, mut seen) = (Vec::new(), Vec::new(), Vec::new());
+        let records = self.records.all()?;
+        for record in &records {
             let uuid = &record.spec.uuid;
-            if record.probe && !self.is_busy(uuid) {
-                self.end(uuid, false).await?;
-                continue;
-            }
-            if rows.iter().any(|row| row.uuid == *uuid) {
+            if runs(record) {
                 if record.rebuild {
                     // It was about to be ended; what becomes of it now is decided anew.
-                    self.records.put(&Record { rebuild: false, ..record.clone() })?;
+                    self.amend(uuid, |record| record.rebuild = false)?;
                 }
-                if let Err(failure) = self.settle_devices(&record).await {
+                let outcome = self.look_at_devices(record).await.unwrap_or_else(|failure| {
                     tracing::error!(%failure, uuid, "the devices of a running guest could not be seen");
-                }
-                let record = self.records.get(uuid)?.unwrap_or_else(|| record.clone());
-                // Those that are only read are counted, and whoever counts has kept the number.
-                for (sr, location, _) in record.open.iter().filter(|(_, _, writable)| *writable) {
-                    if let Err(failure) = self.storage.open_volume(sr, location, true).await {
+                    None
+                });
+                for volume in outcome.as_ref().map_or(&record.open, |outcome| &outcome.open) {
+                    let (sr, location, writable) = volume;
+                    if let Err(failure) = self.storage.open_volume(sr, location, *writable).await {
                         tracing::error!(%failure, uuid, sr, location, "a disk of a running guest is not served");
                     }
+                    used.push(volume.clone());
+                }
+                if let Some(outcome) = outcome {
+                    unused
+                        .extend(record.open.iter().filter(|volume| !outcome.open.contains(volume)).cloned());
+                    seen.push((uuid, outcome));
                 }
             } else if !record.rebuild && !self.is_busy(uuid) {
-                self.close(&record.open).await;
-                self.records.remove(uuid)?;
+                unused.extend(record.open.iter().cloned());
+            }
+        }
+        unused.retain(|volume| !used.contains(volume));
+        unused.sort_unstable();
+        unused.dedup();
+        self.close(&unused).await;
+        // Forgotten last: until here the next start would do all of it again.
+        for (uuid, outcome) in seen {
+            self.write_devices(uuid, outcome)?;
+        }
+        for record in records.iter().filter(|record| !self.is_busy(&record.spec.uuid)) {
+            match runs(record) {
+                true if record.probe => self.end(&record.spec.uuid, false).await?,
+                false if !record.rebuild => self.records.remove(&record.spec.uuid)?,
+                _ => {}
             }
         }
         Ok(())

@@ -13,6 +13,15 @@ pub fn positions(disks: &[String], nics: &[String], hvm: bool) -> Devices {
     Devices {
         disks: disks.iter().filter_map(|number| known.get(number).copied()).collect(),
         nics: nics.iter().filter_map(|number| number.parse().ok()).collect(),
+        media: vec![],
+    }
+}
+
+/// The path in what the backend of a disk serves: it may name a driver first.
+pub fn medium(params: &str) -> &str {
+    match params.split_once(':') {
+        Some((driver, path)) if !driver.contains('/') => path,
+        _ => params,
     }
 }
 
@@ -22,6 +31,13 @@ mod tests {
 
     fn texts(all: &[&str]) -> Vec<String> {
         all.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_path_is_known_behind_its_driver() {
+        for (params, path) in [("aio:/a:b.iso", "/a:b.iso"), ("/a:b", "/a:b"), ("", ""), ("aio:", "")] {
+            assert_eq!(medium(params), path);
+        }
     }
 
     #[test]

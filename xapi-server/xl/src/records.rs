@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use xapi_backend::hypervisor::DomainSpec;
+use xapi_backend::hypervisor::{Disk, DomainSpec};
 use xapi_schema::{Failure, Result};
 
 use crate::firmware::State;
@@ -28,6 +28,9 @@ pub struct Record {
     /// The memory image it was built from, until it goes on.
     #[serde(default)]
     pub image: Option<(String, String)>,
+    /// A change of medium at work: the drive as it shall be, and the path of what it is given.
+    #[serde(default)]
+    pub changing: Option<(Disk, String)>,
     /// Its UEFI variables.
     #[serde(default)]
     pub variables: State,
@@ -36,7 +39,8 @@ pub struct Record {
 impl Record {
     /// A domain that is about to be built.
     pub fn of(spec: DomainSpec) -> Record {
-        Record { spec, open: vec![], rebuild: false, probe: false, image: None, variables: State::None }
+        let variables = State::None;
+        Record { spec, open: vec![], rebuild: false, probe: false, image: None, changing: None, variables }
     }
 }
 

@@ -9,6 +9,8 @@ pub struct Row {
     pub domid: u32,
     /// MiB of memory.
     pub memory: i64,
+    /// It has used next to no processor time.
+    pub unused: bool,
     /// uuid.
     pub uuid: String,
     /// It is stopped for the moment.
@@ -51,6 +53,7 @@ fn row(line: &str) -> Option<Row> {
         name: words[..at.checked_sub(5)?].join(" "),
         domid,
         memory,
+        unused: before(1) == Some("0.0"),
         uuid: words[at].to_string(),
         paused: flag(2, 'p'),
         shut_down: flag(3, 's'),
@@ -81,7 +84,14 @@ my  own 7 guest                             11   128     2     ---sc-       9.0 
             (96, false, false, None)
         );
         assert_eq!((rows[1].paused, rows[1].shut_down, rows[1].reason), (true, true, Some(1)));
+        assert!(rows.iter().all(|row| !row.unused));
         assert_eq!((rows[2].name.as_str(), rows[2].reason), ("my own 7 guest", Some(3)));
+    }
+
+    #[test]
+    fn one_that_never_ran_is_known() {
+        let list = "n  4  96  1  --p---  0.0 dace27fd-cf88-4d2f-99ae-ea608b152bd3  -  -\n";
+        assert!(rows(list)[0].unused && rows(list)[0].paused);
     }
 
     #[test]

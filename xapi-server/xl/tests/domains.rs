@@ -371,3 +371,88 @@ async fn a_clock_set_by_the_guest_is_told() {
         }
     }
 }
+
+#[tokio::test]
+async fn one_that_never_went_on_is_told_from_one_that_was_paused() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    bench.built(&domains).await;
+    let fresh = async || domains.domains().await.unwrap()[0].fresh;
+    assert!(fresh().await);
+    domains.unpause(UUID).await.unwrap();
+    domains.pause(UUID).await.unwrap();
+    assert!(bench.stub.read("table").contains("--p--- 0.0") && !fresh().await);
+}
+
+/// A drive whose medium is being changed when the toolstack dies.
+#[tokio::test]
+async fn a_change_of_medium_cut_short_is_as_the_domain_says() {
+    let (old, new) = ("11111111-c95a-4ea9-a668-3572d007e822", "22222222-c95a-4ea9-a668-3572d007e822");
+    // What the emulator serves: the new one, the old one, none.
+    for (served, holds) in [(Some(1), new), (Some(0), old), (None, "")] {
+        let bench = Bench::new().await;
+        let volume = async || {
+            let new = NewVolume {
+                uuid: None,
+                name: String::new(),
+                description: String::new(),
+                virtual_size: 1 << 20,
+                kind: "user".into(),
+                sm_config: vec![],
+            };
+            bench.storage.create_volume("sr", new).await.unwrap().location
+        };
+        let volumes = [volume().await, volume().await];
+        let drive = |at: usize, vdi: &str| Disk {
+            position: 3,
+            volume: Some(("sr".into(), volumes[at].clone())),
+            writable: false,
+            cd: true,
+            vdi: vdi.into(),
+            storage_type: "iso".into(),
+        };
+        let mut spec = bench.spec();
+        spec.kind = DomainKind::Hvm;
+        spec.details.boot = Boot::default();
+        spec.disks.push(drive(0, old));
+        let mut xl = bench.stub.xl(LONG);
+        xl.slow = Duration::from_secs(600);
+        let domains = bench.open_with(xl);
+        let domid = domains.build(spec).await.unwrap().domid;
+        bench.stub.mode("hang");
+        let changing = {
+            let (domains, drive) = (domains.clone(), drive(1, new));
+            tokio::spawn(async move { domains.change_medium(UUID, drive).await })
+        };
+        let begun = tokio::time::Instant::now();
+        while !bench.stub.read("calls").contains("cd-insert") {
+            assert!(begun.elapsed() < LONG, "xl was never told");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        changing.abort();
+        bench.stub.mode("");
+        let params = match served {
+            Some(at) => match bench.storage.open_volume("sr", &volumes[at], false).await.unwrap() {
+                xapi_backend::storage::DataPath::File(path) => format!("aio:{}", path.display()),
+                other => panic!("{other:?}"),
+            },
+            None => String::new(),
+        };
+        let number = (22 << 8) + (1 << 6);
+        let backend = format!("/local/domain/0/backend/qdisk/{domid}/{number}");
+        bench.daemon.set(&format!("/local/domain/{domid}/device/vbd/{number}/backend"), &backend);
+        bench.daemon.set(&format!("{backend}/params"), &params);
+        bench.daemon.set(&format!("/local/domain/{domid}/device/vbd/768/backend"), "/x");
+        let again = bench.open(LONG);
+        again.settle().await.unwrap();
+        let devices = again.devices(UUID).await.unwrap().unwrap();
+        assert_eq!(devices.media, [(3, holds.to_string())]);
+        let record =
+            std::fs::read_to_string(bench.dir.path().join(format!("xl/domains/{UUID}.json"))).unwrap();
+        for (at, vdi) in [old, new].into_iter().enumerate() {
+            let open = format!("[\"sr\",\"{}\",false]", volumes[at]);
+            assert_eq!(record.contains(&open), holds == vdi, "{vdi} open beside {holds}: {record}");
+        }
+        assert!(record.contains("\"changing\":null"), "{record}");
+    }
+}

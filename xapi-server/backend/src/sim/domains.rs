@@ -23,6 +23,9 @@ struct Guest {
     /// Unix milliseconds at which its agent has addresses to report.
     settled: u128,
     activity: Activity,
+    /// Somebody has let it go on.
+    #[serde(default)]
+    begun: bool,
     spec: DomainSpec,
 }
 
@@ -148,8 +151,8 @@ impl Domains {
             }
             table.last_domid += 1;
             let settled = now_ms() + u128::from(self.machine.agent_delay);
-            let guest =
-                Guest { domid: table.last_domid, settled, activity: Activity::Paused, spec: spec.clone() };
+            let (domid, activity) = (table.last_domid, Activity::Paused);
+            let guest = Guest { domid, settled, activity, begun: false, spec: spec.clone() };
             table.guests.insert(spec.uuid.clone(), guest);
             Ok(table.last_domid)
         })?;
@@ -261,6 +264,7 @@ impl Hypervisor for Domains {
         self.faults.check("unpause")?;
         self.change(uuid, |guest| {
             guest.activity = Activity::Running;
+            guest.begun = true;
             Ok(())
         })
     }
@@ -421,6 +425,7 @@ impl Hypervisor for Domains {
             uuid: uuid.clone(),
             domid: guest.domid,
             activity: guest.activity,
+            fresh: !guest.begun,
             memory: guest.spec.memory_target,
         };
         Ok(self.table.get().guests.iter().map(domain).collect())

@@ -1,13 +1,16 @@
 //! `PBD`: how a host reaches an SR.
 
 use xapi_schema::{
-    ApiEnum, ClassId, Map, Ref, Result, Value,
-    classes::{Host, Pbd, Sr, StorageOperations as Op, VdiType, host, pbd, sr, vbd, vdi, vm},
+    ApiEnum, ClassId, Failure, Map, Ref, Result, Value,
+    classes::{Cls, Host, Pbd, Sr, StorageOperations as Op, VdiType, host, pbd, sr, vbd, vdi, vm},
     errors,
 };
 use xapi_store::{Read, Tx};
 
-use super::{secret, sr as repository, texts};
+use super::{
+    message::{self, Note},
+    secret, sr as repository, texts,
+};
 use crate::{Cx, Registry, guard, rules};
 
 /// Registers the methods.
@@ -199,14 +202,37 @@ async fn detach(cx: &Cx, this: &Ref<Pbd>, home: &Ref<Sr>) -> Result<()> {
     .await
 }
 
-/// Plugs every PBD of this host, as each start of the toolstack does; a failure is only logged.
+/// Plugs every PBD of this host, as each start of the toolstack does. One that cannot be is unplugged, and a message says
+/// so.
 pub async fn plug_all(cx: &Cx) {
     let snapshot = cx.snapshot();
     for link in snapshot.get(cx.host(), host::PBDs).unwrap_or_default() {
-        if let Err(failure) = replug(cx, &link).await {
-            tracing::warn!(%failure, pbd = %link, "a PBD could not be plugged at start");
+        let Err(failure) = replug(cx, &link).await else { continue };
+        tracing::warn!(%failure, pbd = %link, "a PBD could not be plugged at start");
+        if let Err(failure) = write_unplugged(cx, &link, &failure).await {
+            tracing::error!(%failure, pbd = %link, "that could not be written down");
         }
     }
+}
+
+async fn write_unplugged(cx: &Cx, link: &Ref<Pbd>, why: &Failure) -> Result<()> {
+    let (link, machine, why, now) = (link.clone(), cx.host().clone(), why.to_string(), cx.clock().date());
+    cx.commit(move |tx| {
+        let home = tx.get(&link, pbd::SR)?;
+        tx.set(&link, pbd::currently_attached, false)?;
+        rules::refresh(tx, &home)?;
+        refresh_disks(tx, &home)?;
+        let (name, uuid) = (tx.get(&home, sr::name_label)?, tx.get(&home, sr::uuid)?);
+        let note = Note {
+            name: "PBD_PLUG_FAILED_ON_SERVER_START".into(),
+            priority: 3,
+            cls: Cls::Host,
+            body: format!("The SR '{name}' (uuid: {uuid}) could not be attached: {why}"),
+            obj_uuid: tx.get(&machine, host::uuid)?,
+        };
+        message::write(tx, &note, now).map(drop)
+    })
+    .await
 }
 
 /// The backend may have forgotten what the record remembers.

@@ -4,7 +4,10 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use xapi_backend::sim::{Levers, Machine, SimCard};
+use xapi_backend::{
+    Backends,
+    sim::{Levers, Machine, SimCard},
+};
 use xapi_ops::{
     CallInfo, Clock, Peer, Settings, SystemClock, Xapi,
     first_boot::{self, Hardware, Identity, Pairs, Seed},
@@ -87,15 +90,20 @@ impl Host {
     }
 
     pub async fn on(machine: Machine) -> Host {
+        Host::with(machine, Store::in_memory().unwrap(), |_| {}).await
+    }
+
+    /// On another store, with some of the backends exchanged.
+    pub async fn with(machine: Machine, store: Store, exchange: impl FnOnce(&mut Backends)) -> Host {
         let dir = tempfile::tempdir().unwrap();
         let machine = Machine { memory: 14 << 30, cards: vec![card(0), card(1)], ..machine };
-        let store = Store::in_memory().unwrap();
         let seed = seed();
         let this = {
             let (seed, now) = (seed.clone(), SystemClock.date());
             store.commit(move |tx| first_boot::establish(tx, &seed, now)).await.unwrap()
         };
-        let (backends, levers) = xapi_backend::sim::open(dir.path(), machine).unwrap();
+        let (mut backends, levers) = xapi_backend::sim::open(dir.path(), machine).unwrap();
+        exchange(&mut backends);
         let xapi =
             Xapi::new(store, Arc::new(SystemClock), Arc::new(Nobody), backends, Settings::default(), this);
         xapi_ops::startup::run(&xapi, true).await;

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use tokio::sync::mpsc;
 
 pub use tree::{Limits, Tree};
@@ -290,25 +291,18 @@ impl Client {
         let begun = link.request(Kind::TransactionStart, 0, &[""], b"", deadline).await?;
         let id = wire::texts(&begun).first().and_then(|text| text.parse().ok());
         let id: u32 = id.ok_or_else(|| Error::Gone("no number for a transaction".into()))?;
+        // Sent one behind the other without waiting for each answer; the daemon takes a connection's requests in order.
+        let texts: Vec<Vec<&str>> = changes.iter().map(Change::texts).collect();
+        let requests = changes.iter().zip(&texts).map(|(change, texts)| {
+            let (kind, raw) = change.request();
+            link.request(kind, id, texts, raw, deadline)
+        });
         let mut outcome = Ok(());
-        for change in changes {
-            let done = match change {
-                Change::Write(path, value) => {
-                    link.request(Kind::Write, id, &[path], value.as_bytes(), deadline).await
-                }
-                Change::Remove(path) => match link.request(Kind::Rm, id, &[path], b"", deadline).await {
-                    Err(error) if error.is_absent() => Ok(Vec::new()),
-                    other => other,
-                },
-                Change::Permit(path, permissions) => {
-                    let mut texts = vec![path.as_str()];
-                    texts.extend(permissions.iter().map(String::as_str));
-                    link.request(Kind::SetPerms, id, &texts, b"", deadline).await
-                }
-            };
-            if let Err(error) = done {
-                outcome = Err(error);
-                break;
+        for (done, change) in join_all(requests).await.into_iter().zip(changes) {
+            match done {
+                Err(error) if matches!(change, Change::Remove(_)) && error.is_absent() => {}
+                Err(error) if outcome.is_ok() => outcome = Err(error),
+                _ => {}
             }
         }
         let word = if outcome.is_ok() { "T" } else { "F" };
@@ -329,6 +323,22 @@ pub enum Change {
 }
 
 impl Change {
+    fn texts(&self) -> Vec<&str> {
+        let mut texts = vec![self.path()];
+        if let Change::Permit(_, permissions) = self {
+            texts.extend(permissions.iter().map(String::as_str));
+        }
+        texts
+    }
+
+    fn request(&self) -> (Kind, &[u8]) {
+        match self {
+            Change::Write(_, value) => (Kind::Write, value.as_bytes()),
+            Change::Remove(_) => (Kind::Rm, b""),
+            Change::Permit(..) => (Kind::SetPerms, b""),
+        }
+    }
+
     fn path(&self) -> &str {
         match self {
             Change::Write(path, _) | Change::Remove(path) | Change::Permit(path, _) => path,

@@ -243,7 +243,7 @@ case $1 in
         uuid=$(sed -n 's/^uuid = "\(.*\)"/\1/p' "$last")
         cp "$last" "$d/config"
         n=$(( $(cat "$d/last" 2>/dev/null || echo 0) + 1 )); echo $n >"$d/last"
-        echo "$uuid $n 96 1 --p--- 1.0 $uuid - -" >>"$d/table"
+        echo "$uuid $n 96 1 --p--- 0.0 $uuid - -" >>"$d/table"
         case $mode in create-hangs|destroy-fails) sleep 1000;; esac;;
     restore)
         cat "$4" >"$d/restored"

@@ -7,8 +7,8 @@ use xapi_backend::hypervisor::{Activity, AgentData, Devices, Domain, DomainEvent
 use xapi_schema::{
     ClassId, DateTime, Map, Record, Ref, Result, Value,
     classes::{
-        Host, OnCrashBehaviour, OnNormalExit, TristateType, Vbd, Vm, VmPowerState as State, pool, vbd, vif,
-        vm, vm_guest_metrics, vm_metrics,
+        Host, OnCrashBehaviour, OnNormalExit, TristateType, Vbd, Vm, VmPowerState as State, pool, vbd, vdi,
+        vif, vm, vm_guest_metrics, vm_metrics,
     },
 };
 use xapi_store::{Read, Tx};
@@ -338,6 +338,10 @@ pub async fn reconcile(cx: &Cx) -> CutShort {
         // Marks died with the process that held them.
         let target = this.clone();
         let cleared = cx.commit(move |tx| tx.set(&target, vm::current_operations, Map::default())).await;
+        if domain.as_ref().is_some_and(|domain| was_not_let_go_on(&record, domain, cx.host())) {
+            cut.builds.push(this);
+            continue;
+        }
         if domain.is_none() && suspend::is_between(&record) && cleared.is_ok() {
             // Whether it is suspended now is seen when storage is there.
             continue;
@@ -364,6 +368,10 @@ pub struct CutShort {
     restarts: Vec<Ref<Vm>>,
     /// Their domain was built, but nobody was told of it.
     starts: Vec<Ref<Vm>>,
+    /// They count as running, and their domain was built and never went on.
+    builds: Vec<Ref<Vm>>,
+    /// They count as suspended, and their memory image is whole.
+    resumes: Vec<Ref<Vm>>,
 }
 
 /// A start or resume nobody was told of: the toolstack died before it was written down.
@@ -372,13 +380,30 @@ fn is_half_made(record: &Record, domain: &Domain, home: &Ref<Host>) -> bool {
     domain.activity == Activity::Paused && record.get(vm::resident_on) != *home && !template
 }
 
-/// Ends domains whose start was cut short.
-pub async fn end_half_made(cx: &Cx, cut: &CutShort) {
+/// A start, restart or resume died between its domain and the guest's first moment. What was still to be done to the
+/// domain is not known, but nothing is lost with it.
+fn was_not_let_go_on(record: &Record, domain: &Domain, home: &Ref<Host>) -> bool {
+    let runs = record.get(vm::power_state) == State::Running && record.get(vm::resident_on) == *home;
+    let ours = !record.get(vm::is_a_template) && !record.get(vm::is_control_domain);
+    runs && ours && domain.activity == Activity::Paused && domain.fresh
+}
+
+/// Ends domains whose start was cut short. To be called when storage is there and before anybody looks for images of VMs
+/// that run.
+pub async fn end_half_made(cx: &Cx, cut: &mut CutShort) {
     for this in &cut.starts {
         let Ok(uuid) = cx.snapshot().get(this, vm::uuid) else { continue };
         tracing::warn!(vm = %this, "a domain whose start was cut short is ended");
         if let Err(failure) = cx.xapi.backends.hypervisor.destroy(&uuid).await {
             tracing::error!(%failure, vm = %this, "it could not be ended");
+        }
+    }
+    for this in std::mem::take(&mut cut.builds) {
+        tracing::warn!(vm = %this, "a domain that never went on is built again");
+        match suspend::back_to_image(cx, &this).await {
+            Ok(true) => cut.resumes.push(this),
+            Ok(false) => cut.restarts.push(this),
+            Err(failure) => tracing::error!(%failure, vm = %this, "it stays paused"),
         }
     }
 }
@@ -416,6 +441,9 @@ fn write_devices(tx: &mut Tx, this: &Ref<Vm>, there: &Devices) -> Result<()> {
             tracing::warn!(vm = %this, position, attached, "a disk is not as its record says");
             tx.set(&device, vbd::currently_attached, attached)?;
         }
+        if let Some((_, medium)) = there.media.iter().find(|(at, _)| *at == position) {
+            write_medium(tx, &device, medium)?;
+        }
     }
     for card in tx.get(this, vm::VIFs)? {
         let position = nic::nic(tx, &card)?.position;
@@ -429,8 +457,32 @@ fn write_devices(tx: &mut Tx, this: &Ref<Vm>, there: &Devices) -> Result<()> {
     rules::refresh(tx, this)
 }
 
-/// Makes up for restarts that were cut short.
+/// A change of medium that was cut short: the record says what the drive has.
+fn write_medium(tx: &mut Tx, drive: &Ref<Vbd>, medium: &str) -> Result<()> {
+    let before = tx.get(drive, vbd::VDI)?;
+    let known = if tx.exists(&before) { tx.get(&before, vdi::uuid)? } else { String::new() };
+    if known == medium {
+        return Ok(());
+    }
+    let now = match tx.by_uuid(ClassId::Vdi, medium).map(|row| Ref::new(row.reference.clone())) {
+        Some(now) => now,
+        None if medium.is_empty() => Ref::null(),
+        // Not what it was when it was put in; nothing better is known.
+        None => return Ok(()),
+    };
+    tracing::warn!(drive = %drive, medium, "a drive does not have the medium its record says");
+    tx.set(drive, vbd::VDI, now)?;
+    tx.set(drive, vbd::empty, medium.is_empty())?;
+    if tx.exists(&before) { rules::refresh(tx, &before) } else { Ok(()) }
+}
+
+/// Makes up for starts, restarts and resumes that were cut short.
 pub async fn restart(cx: &Cx, cut: CutShort) {
+    for this in cut.resumes {
+        if let Err(failure) = suspend::restore(cx, &this, &cx.host().clone(), false).await {
+            tracing::error!(%failure, vm = %this, "a VM that was being resumed stays suspended");
+        }
+    }
     for this in cut.restarts {
         if let Err(failure) = power::rebuild(cx, &this).await {
             tracing::error!(%failure, vm = %this, "a VM that was being restarted could not be started");

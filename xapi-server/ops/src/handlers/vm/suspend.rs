@@ -149,6 +149,27 @@ pub fn is_between(record: &Record) -> bool {
     runs && record.get(vm::suspend_VDI).not_null().is_some()
 }
 
+/// Makes a VM suspended again whose domain was built from its memory image and never went on; false when there is no
+/// whole image, and then nothing has changed.
+///
+/// # Errors
+/// Those of the hypervisor and the store.
+pub async fn back_to_image(cx: &Cx, this: &Ref<Vm>) -> Result<bool> {
+    let record = cx.snapshot().record(this)?.clone();
+    let hypervisor = &cx.xapi.backends.hypervisor;
+    let whole = match place(&*cx.snapshot(), &record.get(vm::suspend_VDI)) {
+        Ok(place) => hypervisor.is_whole(place).await?,
+        Err(_) => false,
+    };
+    if !whole {
+        return Ok(false);
+    }
+    hypervisor.destroy(&record.get(vm::uuid)).await?;
+    let target = this.clone();
+    cx.commit(move |tx| reset::suspended(tx, &target)).await?;
+    Ok(true)
+}
+
 /// Finishes suspends and resumes that a killed toolstack left half-way: where the domain is, its image goes; where it
 /// is gone, a whole image makes the VM suspended. To be called when storage is there and before clients come.
 pub async fn settle(cx: &Cx) -> Result<()> {
