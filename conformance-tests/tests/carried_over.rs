@@ -16,8 +16,7 @@ use conformance_tests::{
 };
 use serde_json::{Value, json};
 
-/// Columns the model keeps to itself: there is no getter. `infect verify` looks at them on the disk. The getter of
-/// `VTPM.contents` is not built yet.
+/// Columns the model keeps to itself: there is no getter. `infect verify` looks at them on the disk.
 const INTERNAL: &[&str] = &[
     "PCI.attached_VMs",
     "PCI.functions",
@@ -35,7 +34,6 @@ const INTERNAL: &[&str] = &[
     "VIF.reserved",
     "VIF.reserved_pci",
     "VM.recommended_guidances",
-    "VTPM.contents",
     "console.port",
     "host.boot_free_mem",
     "host.recommended_guidances",
@@ -134,6 +132,8 @@ fn compare(name: &str, old: &BTreeMap<String, BTreeMap<String, Row>>, client: &m
             for (column, text) in row.iter().filter(|(column, _)| !column.starts_with('_')) {
                 let field = column.replace("__", "_");
                 let full = format!("{class}.{field}");
+                // Here the getter answers what the column leads to.
+                let text = if full == "VTPM.contents" { &old["secret"][text]["value"] } else { text };
                 // Some fields are no part of the record but have a getter.
                 let got = match record.get(&field) {
                     Some(said) => Ok(said.clone()),

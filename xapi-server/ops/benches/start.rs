@@ -72,6 +72,7 @@ async fn measure(rounds: usize, at_once: usize) {
             store: Client::new(vec![daemon.socket.clone()], Duration::from_secs(60)),
             storage: backends.storage.clone(),
             memory: Arc::new(Privcmd::default()),
+            card_script: None,
             cpu_vendor: "GenuineIntel".into(),
         };
         backends.hypervisor = Arc::new(Domains::open(&dir.path().join("xl-state"), options).unwrap());

@@ -7,7 +7,7 @@ mod common;
 
 use common::{Host, no, str};
 use xapi_backend::{
-    hypervisor::{DomainKind, DomainSpec, Happened},
+    hypervisor::{Activity, DomainKind, DomainSpec, Happened},
     sim::Machine,
 };
 use xapi_schema::{Failure, Value};
@@ -336,6 +336,25 @@ async fn weight_and_cap_of_a_running_guest_reach_it() {
     }
 }
 
+/// A domain as a start makes it.
+fn built(uuid: &str) -> DomainSpec {
+    DomainSpec {
+        uuid: uuid.into(),
+        name: "cut".into(),
+        kind: DomainKind::Hvm,
+        memory_max: 1 << 30,
+        memory_target: 1 << 30,
+        vcpus_max: 1,
+        vcpus: 1,
+        disks: vec![],
+        nics: vec![],
+        usb: vec![],
+        platform: vec![],
+        xenstore_data: vec![],
+        details: Default::default(),
+    }
+}
+
 #[tokio::test]
 async fn a_guest_that_was_built_and_never_went_on_is_built_again() {
     use xapi_schema::{Ref, classes::vm};
@@ -347,22 +366,7 @@ async fn a_guest_that_was_built_and_never_went_on_is_built_again() {
         host.ok("VM.start", [str(&vm), no(), no()]).await;
         let uuid = host.text("VM.get_uuid", [str(&vm)]).await;
         hypervisor.destroy(&uuid).await.unwrap();
-        let spec = DomainSpec {
-            uuid: uuid.clone(),
-            name: "cut".into(),
-            kind: DomainKind::Hvm,
-            memory_max: 1 << 30,
-            memory_target: 1 << 30,
-            vcpus_max: 1,
-            vcpus: 1,
-            disks: vec![],
-            nics: vec![],
-            usb: vec![],
-            platform: vec![],
-            xenstore_data: vec![],
-            details: Default::default(),
-        };
-        let domid = hypervisor.build(spec).await.unwrap().domid;
+        let domid = hypervisor.build(built(&uuid)).await.unwrap().domid;
         if resumed {
             let (row, image) = (Ref::new(vm.as_str()), Ref::new(host.vdi("memory").await.as_str()));
             host.xapi.store.commit(move |tx| tx.set(&row, vm::suspend_VDI, image)).await.unwrap();
@@ -380,6 +384,30 @@ async fn a_guest_that_was_built_and_never_went_on_is_built_again() {
         assert_eq!(host.state(&vm).await, "Paused");
         host.ok("VM.hard_shutdown", [str(&vm)]).await;
     }
+}
+
+#[tokio::test]
+async fn a_guest_whose_memory_image_is_spent_goes_on() {
+    use xapi_schema::{Ref, classes::vm};
+    let host = Host::new().await;
+    let hypervisor = host.xapi.backends.hypervisor.clone();
+    let this = host.vm("cut").await;
+    host.ok("VM.start", [str(&this), no(), no()]).await;
+    let uuid = host.text("VM.get_uuid", [str(&this)]).await;
+    hypervisor.destroy(&uuid).await.unwrap();
+    let domid = hypervisor.build(built(&uuid)).await.unwrap().domid;
+    let row = Ref::new(this.as_str());
+    host.xapi
+        .store
+        .commit(move |tx| tx.set(&row, vm::suspend_VDI, Ref::new("OpaqueRef:spent")))
+        .await
+        .unwrap();
+    xapi_ops::startup::run(&host.xapi, false).await;
+    assert_eq!(host.state(&this).await, "Running");
+    let domains = hypervisor.domains().await.unwrap();
+    let domain = domains.iter().find(|domain| domain.uuid == uuid).unwrap();
+    assert_eq!((domain.domid, domain.activity), (domid, Activity::Running), "its memory is nowhere else");
+    assert_eq!(host.text("VM.get_suspend_VDI", [str(&this)]).await, "OpaqueRef:NULL");
 }
 
 #[tokio::test]

@@ -58,11 +58,12 @@ fn file(dir: &Path, sr: &str) -> PathBuf {
     dir.join(format!("{sr}.json"))
 }
 
-/// What an earlier process of this start of the machine attached.
+/// What an earlier process of this start of the machine attached. Whoever still reads a volume opens it again.
 pub fn load(dir: &Path, sr: &SrConfig) -> Option<Attached> {
     let text = std::fs::read_to_string(file(dir, &sr.uuid)).ok()?;
     let known: Attached = serde_json::from_str(&text).ok()?;
-    let known = Attached { device_config: sr.device_config.clone(), ..known };
+    let mut known = Attached { device_config: sr.device_config.clone(), ..known };
+    known.open.values_mut().for_each(|open| open.holders = u32::from(open.writable));
     (known.boot == boot() && known.kind == sr.kind).then_some(known)
 }
 

@@ -399,9 +399,17 @@ pub async fn end_half_made(cx: &Cx, cut: &mut CutShort) {
         }
     }
     for this in std::mem::take(&mut cut.builds) {
-        tracing::warn!(vm = %this, "a domain that never went on is built again");
+        tracing::warn!(vm = %this, "a domain never went on: that is made up for");
+        let resumed = cx.snapshot().get(&this, vm::suspend_VDI).is_ok_and(|image| image.not_null().is_some());
         match suspend::back_to_image(cx, &this).await {
             Ok(true) => cut.resumes.push(this),
+            // Its image is spent, which is the last thing before it goes on: only the domain has its memory.
+            Ok(false) if resumed => {
+                let Ok(uuid) = cx.snapshot().get(&this, vm::uuid) else { continue };
+                if let Err(failure) = cx.xapi.backends.hypervisor.unpause(&uuid).await {
+                    tracing::error!(%failure, vm = %this, "it stays paused");
+                }
+            }
             Ok(false) => cut.restarts.push(this),
             Err(failure) => tracing::error!(%failure, vm = %this, "it stays paused"),
         }
