@@ -257,7 +257,7 @@ async fn get_possible_hosts(cx: Cx, this: Ref<Vm>) -> Result<Vec<Ref<Host>>> {
 /// The host a VM is started on: its affinity if that fits, else the one with most memory left.
 ///
 /// # Errors
-/// NO_HOSTS_AVAILABLE [], or with one host the reason why it does not fit.
+/// NO_HOSTS_AVAILABLE [], with one host too: `VM.assert_can_boot_here` tells the reason.
 pub fn choose(read: &impl Read, this: &Ref<Vm>) -> Result<Ref<Host>> {
     let record = read.record(this)?;
     let scheduled = record.get(vm::scheduled_to_be_resident_on);
