@@ -8,7 +8,7 @@ use xapi_schema::{
 };
 use xapi_store::{Read, Tx};
 
-use crate::{Cx, Registry, devices};
+use crate::{Cx, Registry, devices, rules};
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
@@ -157,7 +157,10 @@ fn take_back(tx: &mut Tx, this: &Ref<Pusb>) -> Result<()> {
         }
     }
     for device in virtuals {
+        let guest = tx.get(&device, vusb::VM)?;
         tx.destroy(&device)?;
+        // Without it the guest may be moved and frozen again.
+        rules::refresh(tx, &guest)?;
     }
     Ok(())
 }
