@@ -10,6 +10,7 @@ mod export;
 mod help;
 mod host;
 mod install;
+mod migrate;
 mod misc;
 mod network;
 mod pool;
@@ -45,10 +46,11 @@ pub fn run<'r>(run: &'r mut Run<'_>) -> Boxed<'r, Outcome> {
 type Noun = for<'r, 'a> fn(&'r mut Run<'a>) -> Boxed<'r, Outcome<bool>>;
 
 /// Every noun, boxed so that the whole stays one small future.
-const NOUNS: [Noun; 14] = [
+const NOUNS: [Noun; 15] = [
     |run| Box::pin(generated::run(run)),
     |run| Box::pin(calls::run(run)),
     |run| Box::pin(vm::run(run)),
+    |run| Box::pin(migrate::run(run)),
     |run| Box::pin(snapshot::run(run)),
     |run| Box::pin(uninstall::run(run)),
     |run| Box::pin(disk::run(run)),

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     fault::{Fault, Outcome, command},
+    output::Pairs,
     render::plain,
     run::Run,
     tasks::{Way, transfer},
@@ -22,6 +23,7 @@ pub(super) async fn run(run: &mut Run<'_>) -> Outcome<bool> {
         "sr-create" => sr_create(run).await?,
         "sr-introduce" => sr_introduce(run).await?,
         "sr-probe" => sr_probe(run).await?,
+        "sr-probe-ext" => sr_probe_ext(run).await?,
         "vdi-create" => vdi_create(run).await?,
         "vdi-introduce" => vdi_introduce(run).await?,
         "vdi-clone" => vdi_clone(run).await?,
@@ -107,14 +109,65 @@ async fn sr_introduce(run: &mut Run<'_>) -> Outcome {
 }
 
 async fn sr_probe(run: &mut Run<'_>) -> Outcome {
+    let found = plain(&probe(run, "SR.probe").await?);
+    run.line(found).await
+}
+
+async fn probe(run: &mut Run<'_>, method: &str) -> Outcome<Value> {
     let host = match run.args.has("host-uuid") {
         true => run.object("host", "host-uuid").await?,
         false => pool_master(run).await?,
     };
     let config = device_config(run).await?;
-    let args = [host, config, run.text("type"), run.map("sm-config")];
-    let found = plain(&run.call("SR.probe", args).await?);
-    run.line(found).await
+    run.call(method, [host, config, run.text("type"), run.map("sm-config")]).await
+}
+
+/// `sr-probe-ext`: SRs first, then what would do to make one, then what leads further; each group from its end.
+async fn sr_probe_ext(run: &mut Run<'_>) -> Outcome {
+    let found = probe(run, "SR.probe_ext").await?;
+    let is = |result: &Value, member: &str| result.get(member) == Some(&Value::Bool(true));
+    let (mut srs, mut complete, mut incomplete) = (Vec::new(), Vec::new(), Vec::new());
+    for result in found.as_set().unwrap_or_default().iter().rev() {
+        match result.get("sr").and_then(Value::as_map).is_some_and(|sr| !sr.is_empty()) {
+            true => srs.push(result),
+            false if is(result, "complete") => complete.push(result),
+            false => incomplete.push(result),
+        }
+    }
+    let pairs = |result: &Value, member: &str| match result.get(member).and_then(Value::as_map) {
+        Some(map) => map.iter().map(|(key, value)| (key.to_string(), plain(value))).collect(),
+        None => Pairs::new(),
+    };
+    if !srs.is_empty() {
+        run.msg("The following SRs were found:").await?;
+    }
+    for (at, result) in srs.into_iter().enumerate() {
+        run.msg(format!("SR {at}:")).await?;
+        let sr = result.get("sr");
+        let members =
+            ["uuid", "name_label", "name_description", "total_space", "free_space", "clustered", "health"];
+        let known = members.iter().filter_map(|name| Some((name.replace('_', "-"), plain(sr?.get(name)?))));
+        run.table(vec![known.collect()]).await?;
+        run.msg(format!("SR {at} configuration:")).await?;
+        run.table(vec![pairs(result, "configuration")]).await?;
+        run.msg(format!("SR {at} extra information:")).await?;
+        run.table(vec![pairs(result, "extra_info")]).await?;
+    }
+    for (heading, group) in [
+        ("Configurations that an SR can be made with:", complete),
+        ("Configurations to probe further with:", incomplete),
+    ] {
+        if !group.is_empty() {
+            run.msg(heading).await?;
+        }
+        for (at, result) in group.into_iter().enumerate() {
+            run.msg(format!("Configuration {at}:")).await?;
+            run.table(vec![pairs(result, "configuration")]).await?;
+            run.msg(format!("Configuration {at} extra information:")).await?;
+            run.table(vec![pairs(result, "extra_info")]).await?;
+        }
+    }
+    Ok(())
 }
 
 fn vdi_type(run: &Run<'_>) -> Outcome<String> {

@@ -40,13 +40,20 @@ pub(super) async fn run(run: &mut Run<'_>) -> Outcome<bool> {
 
 /// The host `on=` names by name-label or uuid.
 async fn on_host(run: &Run<'_>) -> Outcome<Option<Value>> {
-    let Some(on) = run.args.get("on") else { return Ok(None) };
+    match run.args.get("on") {
+        Some(on) => Ok(Some(host_called(run, on).await?)),
+        None => Ok(None),
+    }
+}
+
+/// The host of this name-label or uuid.
+pub(super) async fn host_called(run: &Run<'_>, name: &str) -> Outcome<Value> {
     let hosts = run.call("host.get_all_records_where", ["true".into()]).await?;
-    let is = |host: &Value, field| host.get(field).and_then(Value::as_str) == Some(on);
+    let is = |host: &Value, field| host.get(field).and_then(Value::as_str) == Some(name);
     let found = hosts.as_map().unwrap_or_default().iter().find(|(_, h)| is(h, "name_label") || is(h, "uuid"));
     match found {
-        Some((reference, _)) => Ok(Some(Value::Str(reference.clone()))),
-        None => command(format!("Host {on} not found")),
+        Some((reference, _)) => Ok(Value::Str(reference.clone())),
+        None => command(format!("Host {name} not found")),
     }
 }
 
