@@ -57,6 +57,7 @@ pub async fn open(config: &Config, seed: &Seed, store: &Store, database: &Arc<Da
         storage: storage.clone(),
         memory: Arc::new(xapi_xl::Privcmd::default()),
         card_script: (config.network == "openvswitch").then_some("vif-openvswitch"),
+        tpm: xapi_xl::tpm::Programs::default(),
         cpu_vendor: seed.hardware.cpu_info.get("vendor").unwrap_or_default().to_string(),
     };
     let domains = xapi_xl::Domains::open(&config.state_dir.join("xl"), options)

@@ -64,7 +64,12 @@ async fn disks_are_not_moved_to_another_pool() {
     );
     let login = ["remote-master=192.0.2.1", "remote-username=root", "remote-password=x"];
     let seen = xe(&fake, &[&["vm-migrate", "vm=one"][..], &login].concat(), "").await;
-    assert!(seen.exit == 1 && seen.stderr.contains("vm-migrate with storage"), "{} {}", seen.exit, seen.stderr);
+    assert!(
+        seen.exit == 1 && seen.stderr.contains("vm-migrate with storage"),
+        "{} {}",
+        seen.exit,
+        seen.stderr
+    );
     assert!(fake.calls().is_empty(), "{:?}", fake.calls());
 }
 

@@ -95,8 +95,19 @@ pub struct Details {
     pub vendor_device: bool,
     /// `VM.other_config`.
     pub other_config: Vec<(String, String)>,
-    /// There is a virtual TPM.
-    pub vtpm: bool,
+    /// Its virtual TPM.
+    #[serde(default)]
+    pub tpm: Option<Tpm>,
+}
+
+/// A virtual TPM.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tpm {
+    /// uuid of the VTPM.
+    pub uuid: String,
+    /// What it keeps, in base64; nothing for a new one. Keys are in it: it is in no note.
+    #[serde(skip)]
+    pub contents: String,
 }
 
 /// A USB device of the host that a guest is given.
@@ -227,7 +238,7 @@ pub enum Happened {
     Agent,
     /// It uses this many bytes.
     Memory(i64),
-    /// Its firmware's variables changed.
+    /// Its firmware's variables or its TPM changed.
     Firmware,
     /// It set its clock: seconds between its time and the host's.
     Clock(i64),
@@ -383,6 +394,22 @@ pub trait Hypervisor: Send + Sync + 'static {
     async fn firmware_variables(&self, uuid: &str) -> Result<Option<String>> {
         let _ = uuid;
         Ok(None)
+    }
+    /// What the TPM of this uuid keeps now, in base64: also of one whose domain has gone, until [`Hypervisor::forget_tpm`];
+    /// `None` when there is nothing that is not in the record.
+    async fn tpm_state(&self, tpm: &str) -> Result<Option<String>> {
+        let _ = tpm;
+        Ok(None)
+    }
+    /// What the TPM of this uuid kept is in the record now, or shall be lost. One that works still, or keeps something
+    /// else by now, stays.
+    async fn forget_tpm(&self, tpm: &str, kept: Option<&str>) -> Result<()> {
+        let _ = (tpm, kept);
+        Ok(())
+    }
+    /// uuids of TPMs that run, or keep what may not be in a record yet.
+    async fn tpms(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
     }
     /// Called once storage is attached after a start of the toolstack: what running domains use is opened
     /// again, what nobody uses is let go of.

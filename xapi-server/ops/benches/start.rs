@@ -73,6 +73,7 @@ async fn measure(rounds: usize, at_once: usize) {
             storage: backends.storage.clone(),
             memory: Arc::new(Privcmd::default()),
             card_script: None,
+            tpm: xapi_xl::tpm::Programs::default(),
             cpu_vendor: "GenuineIntel".into(),
         };
         backends.hypervisor = Arc::new(Domains::open(&dir.path().join("xl-state"), options).unwrap());

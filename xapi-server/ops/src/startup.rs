@@ -11,7 +11,7 @@ use xapi_store::{Read, Tx};
 
 use crate::{
     Cx, Xapi,
-    handlers::{console, pbd, pif, sr as repository, vm},
+    handlers::{console, pbd, pif, sr as repository, vm, vtpm},
     rules,
 };
 
@@ -112,6 +112,9 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     // First what is used is counted, so that what goes next takes nothing from anybody.
     if let Err(failure) = cx.xapi.backends.hypervisor.settle().await {
         tracing::error!(%failure, "what domains use could not be sorted out");
+    }
+    if let Err(failure) = vtpm::settle(&cx).await {
+        tracing::error!(%failure, "what TPMs keep could not be found out");
     }
     vm::guest::end_half_made(&cx, &mut cut).await;
     if let Err(failure) = cx.commit(crate::transfer::sweep).await {

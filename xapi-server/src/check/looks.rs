@@ -27,12 +27,7 @@ pub fn all(config: &Config, root: &Root) -> Vec<Line> {
     lines.push(passwords(config.pam, root));
     if config.backend == "xl" {
         lines.extend([hypervisor(root), xl(), store(root), consoles(root), emulator(root), root_user()]);
-        lines.extend([
-            network(config.network, root),
-            filters(),
-            firmware(root),
-            program("tpm", "swtpm", "swtpm", "guests cannot have a TPM"),
-        ]);
+        lines.extend([network(config.network, root), filters(), firmware(root), tpm(root)]);
     } else {
         lines.push(Line::without(
             "xen",
@@ -247,20 +242,38 @@ fn consoles(root: &Root) -> Line {
 }
 
 fn emulator(root: &Root) -> Line {
-    let releases = root.names("usr/lib").into_iter().filter(|name| name.starts_with("xen-"));
-    let own = releases
-        .map(|name| root.path(format!("usr/lib/{name}/bin/qemu-system-i386")))
-        .find(|path| path.exists());
-    let others = ["usr/libexec/xen/bin/qemu-system-i386", "usr/lib/xen/bin/qemu-system-i386"]
-        .map(|path| root.path(path));
-    let found =
-        own.or_else(|| others.into_iter().find(|path| path.exists())).or_else(|| find("qemu-system-i386"));
+    let found = xapi_xl::emulator::find(root).or_else(|| find("qemu-system-i386"));
     match found {
         Some(path) => Line::ok("emulator", path.display().to_string()),
         None => Line::without(
             "emulator",
             "there is no qemu for Xen: only PV and PVH guests run",
             "install qemu-system-xen",
+        ),
+    }
+}
+
+/// A TPM is a program beside the emulator, and the emulator must know how to speak with it.
+fn tpm(root: &Root) -> Line {
+    let Some(program) = find("swtpm") else {
+        return Line::without("tpm", "there is no swtpm: guests cannot have a TPM", "install swtpm");
+    };
+    let Some(emulator) = xapi_xl::emulator::find(root) else {
+        return Line::without(
+            "tpm",
+            "there is no emulator: guests cannot have a TPM",
+            "install qemu for Xen",
+        );
+    };
+    // It prints the list as if it were a mistake to ask.
+    let asked = Command::new(&emulator).args(["-tpmdev", "help"]).output();
+    let known = |bytes: &[u8]| xapi_xl::emulator::knows_tpm(&String::from_utf8_lossy(bytes));
+    match asked.is_ok_and(|output| known(&output.stdout) || known(&output.stderr)) {
+        true => Line::ok("tpm", program.display().to_string()),
+        false => Line::without(
+            "tpm",
+            format!("{} is built without TPMs: guests cannot have one", emulator.display()),
+            "install a qemu for Xen that knows -tpmdev emulator",
         ),
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     shared::{Shared, lock, reason},
     table::Row,
     tool::Xl,
+    tpm::{self, Tpms},
     watcher,
     xenstore::{Change, Client},
 };
@@ -46,6 +47,8 @@ pub struct Options {
     pub memory: Arc<dyn Memory>,
     /// The hotplug script that puts ports on bridges, where it is not the one xl takes by itself.
     pub card_script: Option<&'static str>,
+    /// What TPMs of guests are made of.
+    pub tpm: tpm::Programs,
     /// Vendor of the processors, for `VM.last_boot_CPU_flags`.
     pub cpu_vendor: String,
 }
@@ -59,6 +62,7 @@ impl Domains {
     pub fn open(dir: &Path, mut options: Options) -> std::io::Result<Domains> {
         earlier::wait(&options.xl.program, dir);
         options.xl.variables.push((earlier::VARIABLE, dir.as_os_str().to_owned()));
+        let tpms = Tpms::open(&dir.join("tpm"), options.tpm)?;
         let shared = Arc::new(Shared {
             xl: options.xl,
             store: options.store,
@@ -66,8 +70,9 @@ impl Domains {
             records: Records::open(&dir.join("domains"))?,
             memory: options.memory,
             layouts: Layouts::open(&dir.join("firmware"))?,
+            place: config::Place { card_script: options.card_script, tpms: tpms.place().to_path_buf() },
+            tpms,
             cpu_vendor: options.cpu_vendor,
-            place: config::Place { card_script: options.card_script },
             core_dumps: dir.join("cores"),
             events: broadcast::channel(1024).0,
             look: Notify::new(),
@@ -77,6 +82,7 @@ impl Domains {
         });
         tokio::spawn(watcher::run(Arc::downgrade(&shared)));
         tokio::spawn(firmware::follow(Arc::downgrade(&shared)));
+        tokio::spawn(tpm::follow(Arc::downgrade(&shared)));
         Ok(Domains { shared })
     }
 }
@@ -216,6 +222,18 @@ impl Hypervisor for Domains {
 
     async fn firmware_variables(&self, uuid: &str) -> Result<Option<String>> {
         self.shared.variables(uuid).await
+    }
+
+    async fn tpm_state(&self, tpm: &str) -> Result<Option<String>> {
+        self.shared.tpms.state(tpm)
+    }
+
+    async fn forget_tpm(&self, tpm: &str, kept: Option<&str>) -> Result<()> {
+        self.shared.tpms.forget(tpm, kept)
+    }
+
+    async fn tpms(&self) -> Result<Vec<String>> {
+        self.shared.tpms.all()
     }
 
     async fn settle(&self) -> Result<()> {

@@ -11,6 +11,7 @@ mod console;
 mod devices;
 mod domains;
 mod earlier;
+pub mod emulator;
 mod firmware;
 mod guest;
 pub mod host;
@@ -23,6 +24,7 @@ mod records;
 mod shared;
 mod table;
 mod tool;
+pub mod tpm;
 mod watcher;
 pub mod xenstore;
 

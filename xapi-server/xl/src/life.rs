@@ -73,6 +73,9 @@ impl Shared {
         // A refusal costs nothing: it comes before anything is opened.
         config::config(&spec, &[], &self.place)?;
         firmware::wanted(&spec)?;
+        if spec.details.tpm.is_some() {
+            self.tpms.possible().await?;
+        }
         let open = spec.disks.iter().filter_map(volume).collect();
         let record = Record { open, image: memory.clone(), ..Record::of(spec) };
         self.records.put(&record)?;
@@ -102,6 +105,9 @@ impl Shared {
         let path = self.records.put_config(&spec.uuid, &config.text)?;
         let path = path.to_string_lossy();
         let variables = if memory.is_none() { self.place_of_variables(spec).await? } else { None };
+        if let Some(tpm) = &spec.details.tpm {
+            self.tpms.begin(tpm).await?;
+        }
         let made = match &memory {
             None => self.xl.slow(&["create", "-e", "-p", "-q", &path]).await.map(|_| ()),
             Some((sr, location)) => image::restore(&self.xl, &self.storage, &path, (sr, location)).await,
@@ -118,6 +124,10 @@ impl Shared {
         };
         if state != State::None {
             self.amend(&spec.uuid, |record| record.variables = state)?;
+        }
+        if spec.details.tpm.is_some() {
+            // The virtual machine's own firmware describes a TPM of this version to the guest.
+            self.store.write(&format!("/local/domain/{domid}/platform/tpm_version"), "2").await?;
         }
         let unique = uuid::Uuid::new_v4().to_string();
         self.store.commit(&guest::entries(spec, domid, &unique)).await?;
@@ -215,6 +225,9 @@ impl Shared {
             self.await_end(uuid, row.domid).await?;
         }
         let Some(record) = record else { return Ok(()) };
+        if let Some(tpm) = &record.spec.details.tpm {
+            self.tpms.end(&tpm.uuid).await?;
+        }
         self.close(&record.open).await;
         if rebuild {
             return self.records.put(&Record { open: vec![], rebuild: true, ..record });
@@ -234,6 +247,17 @@ impl Shared {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         Err(Failure::internal(format!("domain {domid} does not go away")))
+    }
+
+    /// Ends TPMs that no domain uses: of starts that were cut short before there was an emulator.
+    async fn end_tpms(&self, used: impl Iterator<Item = &Record>) {
+        let used: Vec<&str> = used.filter_map(|r| Some(r.spec.details.tpm.as_ref()?.uuid.as_str())).collect();
+        let all = self.tpms.all().unwrap_or_default();
+        for uuid in all.iter().filter(|uuid| !used.contains(&uuid.as_str())) {
+            if let Err(failure) = self.tpms.end(uuid).await {
+                tracing::error!(%failure, "a TPM without a domain");
+            }
+        }
     }
 
     /// Opens again what running domains use; closes what nobody uses. Volumes that are only read are counted by whoever
@@ -278,6 +302,7 @@ impl Shared {
         for (uuid, outcome) in seen {
             self.write_devices(uuid, outcome)?;
         }
+        self.end_tpms(records.iter().filter(|record| runs(record))).await;
         for record in records.iter().filter(|record| !self.is_busy(&record.spec.uuid)) {
             match runs(record) {
                 true if record.probe => self.end(&record.spec.uuid, false).await?,

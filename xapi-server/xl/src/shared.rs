@@ -18,6 +18,7 @@ use crate::{
     records::{Record, Records},
     table::{self, Row},
     tool::Xl,
+    tpm::Tpms,
     xenstore::Client,
 };
 
@@ -32,6 +33,7 @@ pub struct Shared {
     /// Memory of guests, and what is known of firmware that keeps something there.
     pub memory: Arc<dyn Memory>,
     pub layouts: Layouts,
+    pub tpms: Tpms,
     pub core_dumps: std::path::PathBuf,
     pub events: broadcast::Sender<DomainEvent>,
     /// Somebody new listens, or a look is due for another reason.

@@ -59,6 +59,7 @@ impl Bench {
             storage: self.storage.clone(),
             memory: Arc::new(xapi_xl::Privcmd::default()),
             card_script: None,
+            tpm: xapi_xl::tpm::Programs::default(),
             cpu_vendor: "AuthenticAMD".into(),
         };
         Domains::open(&self.dir.path().join("xl"), options).unwrap()

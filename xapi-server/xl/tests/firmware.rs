@@ -119,6 +119,7 @@ impl Bench {
             storage: backends.storage,
             memory: frames.clone(),
             card_script: None,
+            tpm: xapi_xl::tpm::Programs::default(),
             cpu_vendor: "AuthenticAMD".into(),
         };
         let domains = Domains::open(&dir.path().join("xl"), options).unwrap();

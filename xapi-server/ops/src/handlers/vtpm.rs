@@ -2,8 +2,9 @@
 //! here is only its state.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use xapi_backend::hypervisor::Tpm;
 use xapi_schema::{
-    ApiType, ClassId, Failure, Ref, Result, Value,
+    ApiType, ClassId, Failure, Record, Ref, Result, Value,
     classes::{Pool, Secret, Vm, VmOperations as Op, VmPowerState as State, Vtpm, pool, secret, vm, vtpm},
     errors,
 };
@@ -38,12 +39,12 @@ async fn create(cx: Cx, this: Ref<Vm>, unique: bool) -> Result<Ref<Vtpm>> {
     guard::within(&cx, &this, Op::CreateVtpm, work).await
 }
 
-fn keep(tx: &mut Tx, contents: String) -> Result<Value> {
+fn secret(tx: &mut Tx, contents: String) -> Result<Value> {
     tx.create_value(ClassId::Secret, None, &Value::map([("value", Value::str(contents))])).map(Value::Str)
 }
 
 fn write(tx: &mut Tx, this: &Ref<Vm>, contents: String, unique: bool) -> Result<Ref<Vtpm>> {
-    let contents = keep(tx, contents)?;
+    let contents = secret(tx, contents)?;
     let members = Value::map([
         ("VM", Value::Str(this.text().clone())),
         ("backend", Ref::<Vm>::null().into_value()),
@@ -53,6 +54,14 @@ fn write(tx: &mut Tx, this: &Ref<Vm>, contents: String, unique: bool) -> Result<
         ("contents", contents),
     ]);
     tx.create_value(ClassId::Vtpm, None, &members).map(Ref::new)
+}
+
+/// Other contents in a new secret; the old one goes.
+fn replace(tx: &mut Tx, this: &Ref<Vtpm>, contents: String) -> Result<()> {
+    let before = tx.get(this, vtpm::contents)?;
+    let contents = secret(tx, contents)?;
+    tx.set(this, vtpm::contents, Ref::new(contents.as_str().unwrap_or_default()))?;
+    forget(tx, &before)
 }
 
 fn forget(tx: &mut Tx, kept: &Ref<Secret>) -> Result<()> {
@@ -83,6 +92,71 @@ pub fn copy(tx: &mut Tx, from: &Ref<Vm>, to: &Ref<Vm>, in_place: bool) -> Result
     Ok(())
 }
 
+/// The module of a VM as its domain is given it; there is one at most.
+///
+/// # Errors
+/// HANDLE_INVALID.
+pub fn described(read: &impl Read, vm: &Record) -> Result<Option<Tpm>> {
+    let Some(chip) = vm.get(vm::VTPMs).into_iter().next() else { return Ok(None) };
+    let contents = read.get(&read.get(&chip, vtpm::contents)?, secret::value)?;
+    Ok(Some(Tpm { uuid: read.get(&chip, vtpm::uuid)?, contents }))
+}
+
+/// Takes over what the modules of a VM keep by now, whether their domain is there still or has gone.
+///
+/// # Errors
+/// Those of the hypervisor and the store; what was not taken over stays with the hypervisor.
+pub async fn keep(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
+    for chip in cx.snapshot().get(this, vm::VTPMs)? {
+        take_over(cx, &chip).await?;
+    }
+    Ok(())
+}
+
+/// As [`keep`], where something else must go on: what fails now is tried again before the next start and copy.
+pub async fn keep_now_or_later(cx: &Cx, this: &Ref<Vm>) {
+    if let Err(failure) = keep(cx, this).await {
+        tracing::error!(%failure, vm = %this, "what a TPM keeps could not be taken over yet");
+    }
+}
+
+async fn take_over(cx: &Cx, chip: &Ref<Vtpm>) -> Result<()> {
+    let uuid = cx.snapshot().get(chip, vtpm::uuid)?;
+    let hypervisor = &cx.xapi.backends.hypervisor;
+    let now = hypervisor.tpm_state(&uuid).await?;
+    if let Some(now) = now.clone() {
+        let chip = chip.clone();
+        cx.commit(move |tx| {
+            let before = tx.get(&chip, vtpm::contents)?;
+            if tx.exists(&before) && tx.get(&before, secret::value)? == now {
+                return Ok(());
+            }
+            replace(tx, &chip, now)
+        })
+        .await?;
+    }
+    hypervisor.forget_tpm(&uuid, now.as_deref()).await
+}
+
+/// At a start: takes over what modules left whose domain ended while nobody looked, and forgets those of no VM.
+pub async fn settle(cx: &Cx) -> Result<()> {
+    let hypervisor = &cx.xapi.backends.hypervisor;
+    for uuid in hypervisor.tpms().await? {
+        let known = cx.snapshot().find_uuid::<Vtpm>(&uuid);
+        let settled = match known {
+            Ok(chip) => take_over(cx, &chip).await,
+            Err(_) => match hypervisor.tpm_state(&uuid).await {
+                Ok(kept) => hypervisor.forget_tpm(&uuid, kept.as_deref()).await,
+                Err(failure) => Err(failure),
+            },
+        };
+        if let Err(failure) = settled {
+            tracing::error!(%failure, vtpm = uuid, "what a TPM keeps could not be taken over yet");
+        }
+    }
+    Ok(())
+}
+
 async fn destroy(cx: Cx, this: Ref<Vtpm>) -> Result<()> {
     cx.commit(move |tx| {
         let owner = tx.get(&this, vtpm::VM)?;
@@ -108,12 +182,7 @@ async fn set_contents(cx: Cx, this: Ref<Vtpm>, contents: String) -> Result<()> {
     if STANDARD.decode(&contents).is_err() {
         return Err(Failure::internal("the state of a TPM is base64"));
     }
-    cx.commit(move |tx| {
-        let before = tx.get(&this, vtpm::contents)?;
-        let contents = keep(tx, contents)?;
-        let contents = Ref::new(contents.as_str().unwrap_or_default());
-        tx.set(&this, vtpm::contents, contents)?;
-        forget(tx, &before)
-    })
-    .await
+    // What was kept before shall not come back over it.
+    take_over(&cx, &this).await?;
+    cx.commit(move |tx| replace(tx, &this, contents)).await
 }

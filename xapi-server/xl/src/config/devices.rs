@@ -1,10 +1,12 @@
-//! Disks and network cards as xl reads them.
+//! Disks, network cards and other devices as xl reads them.
 
 use xapi_backend::{
     hypervisor::{Disk, DomainKind, DomainSpec, Nic, Usb},
     storage::{DataPath, backend_failure},
 };
 use xapi_schema::{Failure, Result, errors};
+
+use crate::tpm::socket;
 
 use super::{
     Place,
@@ -144,4 +146,27 @@ pub fn usb(spec: &DomainSpec, out: &mut Config) -> Result<()> {
         format!("type=hostdev,hostbus={},hostaddr={},controller=0,port={}", usb.bus, usb.address, usb.port)
     };
     out.list("usbdev", spec.usb.iter().map(line).collect())
+}
+
+/// A TPM of version 2, which is a program beside the emulator: xl has no word for it, the emulator has.
+///
+/// # Errors
+/// NOT_IMPLEMENTED for a guest without an emulator: one whose keys are sealed must not come up as if it had no TPM.
+pub fn tpm(spec: &DomainSpec, place: &Place, out: &mut Config) -> Result<()> {
+    let Some(tpm) = &spec.details.tpm else { return Ok(()) };
+    if spec.kind != DomainKind::Hvm {
+        return Err(Failure::not_implemented("a virtual TPM of a guest without an emulated machine"));
+    }
+    let socket = socket(&place.tpms, &tpm.uuid);
+    // A comma would begin another setting.
+    let socket = socket.display().to_string().replace(',', ",,");
+    let words = [
+        "-chardev",
+        &format!("socket,id=tpm-socket,path={socket}"),
+        "-tpmdev",
+        "emulator,id=tpm,chardev=tpm-socket",
+        "-device",
+        "tpm-crb,tpmdev=tpm",
+    ];
+    out.list("device_model_args_hvm", words.map(String::from).to_vec())
 }

@@ -1,7 +1,7 @@
 //! Everything of a domain that is not a device.
 
 use xapi_backend::hypervisor::{DomainKind, DomainSpec};
-use xapi_schema::{Failure, Result, errors};
+use xapi_schema::{Result, errors};
 
 use super::text::Config;
 
@@ -262,11 +262,6 @@ pub fn emulated(spec: &DomainSpec, out: &mut Config) -> Result<()> {
 
 /// What all kinds share.
 pub fn common(spec: &DomainSpec, out: &mut Config) -> Result<()> {
-    if spec.details.vtpm {
-        // Emulators packaged for Xen are built without one, and xl's own is for paravirtual guests, of version 1.2, with a
-        // state that is nowhere in the record. A guest whose keys are sealed must not come up as if it had none.
-        return Err(Failure::not_implemented("a virtual TPM below xl"));
-    }
     match number(spec, "tsc_mode")? {
         None => {}
         Some(mode) => {

@@ -10,6 +10,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
+
 use xapi_backend::{
     hypervisor::{Disk, DomainKind, DomainSpec},
     storage::DataPath,
@@ -30,6 +32,8 @@ pub type Placed = (Disk, Option<DataPath>);
 pub struct Place {
     /// The hotplug script that puts ports on bridges, where it is not the one xl takes by itself.
     pub card_script: Option<&'static str>,
+    /// Where the sockets of TPMs are.
+    pub tpms: PathBuf,
 }
 
 /// The text for a new or restored domain.
@@ -47,6 +51,7 @@ pub fn config(spec: &DomainSpec, disks: &[Placed], place: &Place) -> Result<Conf
         DomainKind::Pv | DomainKind::Pvh | DomainKind::PvInPvh => machine::kernel(spec, &mut out)?,
     }
     machine::common(spec, &mut out)?;
+    devices::tpm(spec, place, &mut out)?;
     let hvm = spec.kind == DomainKind::Hvm;
     let lines = disks.iter().map(|(disk, path)| disk_line(disk, path.as_ref(), hvm));
     out.list("disk", lines.collect::<Result<Vec<_>>>()?)?;

@@ -291,10 +291,24 @@ fn what_xl_cannot_do_is_noted() {
     }
     assert!(config(&hvm(), &[], &Place::default()).expect("fine").notes.is_empty());
     refused(&with(&[("cores-per-socket", "3")]), "VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE");
+}
+
+#[test]
+fn a_tpm_is_the_emulators() {
     let mut spec = hvm();
-    spec.details.vtpm = true;
-    refused(&spec, "NOT_IMPLEMENTED");
-    // Not only where one would be emulated: nothing is ignored in silence.
+    none(&spec, "device_model_args");
+    let uuid = "551d1127-c95a-4ea9-a668-3572d007e822".to_string();
+    spec.details.tpm = Some(xapi_backend::hypervisor::Tpm { uuid, contents: "c2VjcmV0".into() });
+    let place = Place { tpms: "/var/lib/a,b/tpm".into(), ..Place::default() };
+    let text = config(&spec, &[], &place).expect("can be expressed").text;
+    let line = "device_model_args_hvm = [ \"-chardev\", \"socket,id=tpm-socket,\
+        path=/var/lib/a,,b/tpm/551d1127-c95a-4ea9-a668-3572d007e822/control\", \
+        \"-tpmdev\", \"emulator,id=tpm,chardev=tpm-socket\", \"-device\", \"tpm-crb,tpmdev=tpm\" ]";
+    assert!(text.lines().any(|known| known == line), "{text}");
+    assert!(!text.contains("c2VjcmV0"), "its keys are nobody's to read");
+    let noted = serde_json::to_string(&spec).expect("can be written");
+    assert!(noted.contains("551d1127") && !noted.contains("c2VjcmV0"), "{noted}");
+    // Nothing is ignored in silence where there is no emulator.
     spec.kind = DomainKind::Pvh;
     spec.details.boot.kernel = "/boot/guest/vmlinuz".into();
     refused(&spec, "NOT_IMPLEMENTED");
@@ -389,7 +403,7 @@ fn cards() {
     let mut limited = nic(0);
     limited.rate = Some(10_240);
     assert_eq!(line(&test_spec(), &limited), format!("{start}0,type=vif,mtu=1500,rate=10240KB/s"));
-    let place = Place { card_script: Some("vif-openvswitch") };
+    let place = Place { card_script: Some("vif-openvswitch"), ..Place::default() };
     let scripted = nic_line(&test_spec(), &nic(0), &place).expect("fine");
     assert_eq!(scripted, format!("{start}0,type=vif,script=vif-openvswitch,mtu=1500"));
     for bridge in ["", "a,script=/x", "a b"] {

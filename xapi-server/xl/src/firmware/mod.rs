@@ -21,7 +21,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use xapi_backend::hypervisor::{DomainEvent, DomainKind, DomainSpec, Happened};
+use xapi_backend::hypervisor::{DomainEvent, DomainKind, DomainSpec, Happened, Tpm};
 use xapi_schema::{Failure, Result, errors};
 
 use crate::{config, records::Record, shared::Shared};
@@ -107,6 +107,8 @@ impl Layouts {
             text("videoram"),
             text("mmio_size_mib"),
         ];
+        let tpm = spec.details.tpm.as_ref().map(|_| "tpm".to_string());
+        let parts: Vec<String> = parts.into_iter().chain(tpm).collect();
         let clean = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
         let name: String =
             parts.join(".").chars().map(|c| if c == '.' { c } else { clean(c) }).take(120).collect();
@@ -266,9 +268,19 @@ impl Shared {
         (probe.disks, probe.nics) = (vec![], vec![]);
         probe.details.boot.nvram = vec![];
         probe.details.other_config = vec![];
+        // A firmware with a TPM has its place elsewhere; whose it is does not matter.
+        if let Some(tpm) = &mut probe.details.tpm {
+            *tpm = Tpm { uuid: uuid::Uuid::new_v4().to_string(), contents: String::new() };
+        }
         let learnt = self.try_learn(&probe).await;
         if let Err(failure) = self.end(&probe.uuid, false).await {
             tracing::error!(%failure, uuid = probe.uuid, "a machine that taught us its firmware cannot be ended");
+        }
+        if let Some(tpm) = &probe.details.tpm {
+            let kept = self.tpms.state(&tpm.uuid).ok().flatten();
+            if let Err(failure) = self.tpms.forget(&tpm.uuid, kept.as_deref()) {
+                tracing::warn!(%failure, "the TPM of a machine that taught us its firmware stays");
+            }
         }
         match learnt {
             Ok(layout) => {
@@ -287,6 +299,9 @@ impl Shared {
         let config = config::config(probe, &[], &self.place)?;
         self.records.put(&Record { probe: true, ..Record::of(probe.clone()) })?;
         let path = self.records.put_config(&probe.uuid, &config.text)?;
+        if let Some(tpm) = &probe.details.tpm {
+            self.tpms.begin(tpm).await?;
+        }
         self.xl.slow(&["create", "-e", "-q", &path.to_string_lossy()]).await?;
         let domid = self.need(&probe.uuid).await?;
         let until = Instant::now() + PATIENCE;

@@ -7,7 +7,7 @@ use xapi_schema::{
 };
 use xapi_store::Read;
 
-use crate::handlers::{pairs, vbd as device, vif as card};
+use crate::handlers::{pairs, vbd as device, vif as card, vtpm};
 
 /// VBDs that become part of the domain: empty drives only for guests that can be given a medium later.
 ///
@@ -46,7 +46,7 @@ pub fn spec(read: &impl Read, this: &Ref<Vm>) -> Result<DomainSpec> {
         usb: vec![],
         platform: pairs(record.get(vm::platform)),
         xenstore_data: pairs(record.get(vm::xenstore_data)),
-        details: details(record),
+        details: Details { tpm: vtpm::described(read, record)?, ..details(record) },
     })
 }
 
@@ -69,6 +69,6 @@ fn details(record: &Record) -> Details {
         generation_id: record.get(vm::generation_id),
         vendor_device: record.get(vm::has_vendor_device),
         other_config: pairs(record.get(vm::other_config)),
-        vtpm: !record.get(vm::VTPMs).is_empty(),
+        tpm: None,
     }
 }

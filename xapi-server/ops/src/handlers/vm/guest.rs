@@ -16,7 +16,7 @@ use xapi_store::{Read, Tx};
 use super::{power, reset, suspend};
 use crate::{
     Cx, Xapi,
-    handlers::{console, vbd as disk, vif as nic},
+    handlers::{console, vbd as disk, vif as nic, vtpm},
     rules,
 };
 
@@ -128,7 +128,10 @@ async fn react(xapi: &Arc<Xapi>, event: DomainEvent) {
     let done = match event.what {
         Happened::Agent => read_agent(&cx, &this).await,
         Happened::Memory(bytes) => used_memory(&cx, &this, bytes).await,
-        Happened::Firmware => keep_variables(&cx, &this).await,
+        Happened::Firmware => {
+            vtpm::keep_now_or_later(&cx, &this).await;
+            keep_variables(&cx, &this).await
+        }
         Happened::Clock(seconds) => set_clock(&cx, &this, seconds).await,
         // A call that is ending the VM itself writes what became of it; if it was about something else, the
         // guest's end is looked at when it is done.
@@ -171,7 +174,9 @@ async fn look_again(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
         Some(Happened::Vanished) | None => {
             let domains = cx.xapi.backends.hypervisor.domains().await?;
             let domain = domains.into_iter().find(|domain| domain.uuid == uuid);
-            agree(cx, this, domain, &[]).await
+            agree(cx, this, domain, &[]).await?;
+            vtpm::keep_now_or_later(cx, this).await;
+            Ok(())
         }
         Some(ended) => ended_by_itself(cx, this, &ended).await,
     }
@@ -221,6 +226,17 @@ pub async fn keep_variables(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Ends the domain of a VM; what its firmware and its TPM keep is in the record.
+///
+/// # Errors
+/// Those of the store and the hypervisor.
+pub async fn end(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
+    keep_variables(cx, this).await?;
+    cx.xapi.backends.hypervisor.destroy(&cx.snapshot().get(this, vm::uuid)?).await?;
+    vtpm::keep_now_or_later(cx, this).await;
+    Ok(())
 }
 
 /// What the guest made of its clock outlives it.
@@ -289,8 +305,7 @@ async fn ended_by_itself(cx: &Cx, this: &Ref<Vm>, ended: &Happened) -> Result<()
             .await
         }
         Then::Halt => {
-            keep_variables(cx, this).await?;
-            cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await?;
+            end(cx, this).await?;
             let (target, poweroff) = (this.clone(), *ended == Happened::Poweroff);
             cx.commit(move |tx| {
                 let pools = tx.all::<xapi_schema::classes::Pool>();

@@ -94,8 +94,7 @@ async fn ended(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
 
 async fn stop_cleanly(cx: &Cx, this: &Ref<Vm>, seconds: u64) -> Result<()> {
     ask(cx, this, Request::Poweroff, seconds).await?;
-    guest::keep_variables(cx, this).await?;
-    cx.xapi.backends.hypervisor.destroy(&uuid_of(cx, this)?).await?;
+    guest::end(cx, this).await?;
     ended(cx, this).await
 }
 
@@ -122,8 +121,7 @@ pub async fn stop(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
             .await
         }
         State::Running | State::Paused => {
-            guest::keep_variables(cx, this).await?;
-            cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await?;
+            guest::end(cx, this).await?;
             ended(cx, this).await
         }
     }

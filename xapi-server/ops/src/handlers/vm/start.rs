@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Cx, Registry,
     guard::{self, Patience},
-    handlers::{console, locking, network as link, pci, vusb as vusbs},
+    handlers::{console, locking, network as link, pci, vtpm, vusb as vusbs},
     rules::{self, Asked},
 };
 
@@ -232,6 +232,7 @@ pub async fn launch(
     image: Option<(String, String)>,
 ) -> Result<()> {
     let restored = image.is_some();
+    vtpm::keep(cx, this).await?;
     let target = this.clone();
     cx.commit(move |tx| {
         for device in domain::disks(tx, &target)? {

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Cx, Registry, guard,
-    handlers::vdi as disk,
+    handlers::{vdi as disk, vtpm},
     unfinished::{self, Whole},
 };
 
@@ -126,7 +126,9 @@ async fn freeze(cx: &Cx, this: &Ref<Vm>, image: &Ref<Vdi>) -> Result<String> {
     cx.check_cancelled()?;
     let place = place(&*cx.snapshot(), image)?;
     guest::keep_variables(cx, this).await?;
-    hypervisor.save(&uuid, place).await
+    let saved = hypervisor.save(&uuid, place).await?;
+    vtpm::keep_now_or_later(cx, this).await;
+    Ok(saved)
 }
 
 fn place(read: &impl Read, image: &Ref<Vdi>) -> Result<(String, String)> {

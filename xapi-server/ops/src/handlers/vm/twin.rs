@@ -14,7 +14,7 @@ use xapi_store::Read;
 use super::{note, suspend};
 use crate::{
     Cx, Registry, guard,
-    handlers::vdi as disk,
+    handlers::{vdi as disk, vtpm},
     rules,
     unfinished::{self, Whole},
 };
@@ -126,6 +126,8 @@ async fn checkpoint(cx: Cx, this: Ref<Vm>, name: String) -> Result<Ref<Vm>> {
 /// # Errors
 /// Those of the storage, TASK_CANCELLED [task].
 pub async fn twin(cx: &Cx, this: &Ref<Vm>, name: &str, how: &How, op: Op) -> Result<Ref<Vm>> {
+    // What the copy gets is what the guest's TPM keeps at this moment.
+    vtpm::keep(cx, this).await?;
     let record = cx.snapshot().record(this)?.clone();
     let mut made = Vec::new();
     match disks(cx, &record, how, &mut made).await {
