@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rtnetlink::{
     Handle, RouteMessageBuilder,
     packet_route::{
-        address::{AddressAttribute, AddressMessage, AddressScope},
+        address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope},
         route::{RouteAddress, RouteAttribute, RouteMessage},
     },
 };
@@ -19,10 +19,14 @@ use crate::{failed, links::listed};
 /// # Errors
 /// INTERNAL_ERROR when the kernel does not answer.
 pub async fn of(handle: &Handle, index: u32) -> Result<Vec<(IpAddr, u8)>> {
+    let messages = reaching(handle, index).await?;
+    Ok(messages.iter().filter_map(|message| Some((local(message)?, message.header.prefix_len))).collect())
+}
+
+async fn reaching(handle: &Handle, index: u32) -> Result<Vec<AddressMessage>> {
     let messages =
         listed("addresses", || handle.address().get().set_link_index_filter(index).execute()).await?;
-    let global = messages.iter().filter(|message| message.header.scope == AddressScope::Universe);
-    Ok(global.filter_map(|message| Some((local(message)?, message.header.prefix_len))).collect())
+    Ok(messages.into_iter().filter(|message| message.header.scope == AddressScope::Universe).collect())
 }
 
 /// The address of this end; on point-to-point links the other attribute is the far end.
@@ -54,12 +58,8 @@ pub async fn add(handle: &Handle, index: u32, address: IpAddr, prefix: u8) -> Re
 /// # Errors
 /// INTERNAL_ERROR with the kernel's reason.
 pub async fn remove(handle: &Handle, index: u32, unwanted: impl Fn(&IpAddr, u8) -> bool) -> Result<()> {
-    let messages =
-        listed("addresses", || handle.address().get().set_link_index_filter(index).execute()).await?;
-    for message in messages {
-        let reaches = message.header.scope == AddressScope::Universe;
-        let Some(address) = local(&message).filter(|a| reaches && unwanted(a, message.header.prefix_len))
-        else {
+    for message in reaching(handle, index).await? {
+        let Some(address) = local(&message).filter(|a| unwanted(a, message.header.prefix_len)) else {
             continue;
         };
         let gone = handle.address().del(message).execute().await;
@@ -130,32 +130,79 @@ pub async fn set_gateway(handle: &Handle, index: u32, v6: bool, wanted: Option<I
     set.map_err(|error| failed(&format!("the gateway {wanted} cannot be set"), error))
 }
 
+/// What an interface is reached by, as it was found.
+pub struct Reach {
+    addresses: Vec<AddressMessage>,
+    gateways: Vec<IpAddr>,
+}
+
+impl Reach {
+    /// # Errors
+    /// INTERNAL_ERROR when the kernel does not answer.
+    async fn of(handle: &Handle, index: u32) -> Result<Reach> {
+        Ok(Reach { addresses: reaching(handle, index).await?, gateways: gateways(handle, index).await? })
+    }
+
+    fn has(&self, address: &IpAddr) -> bool {
+        self.addresses.iter().any(|one| local(one).as_ref() == Some(address))
+    }
+
+    /// Gives an interface these addresses, each for as long as it was given to the one before, and then the gateways.
+    ///
+    /// # Errors
+    /// INTERNAL_ERROR with the kernel's reason.
+    pub async fn give(&self, handle: &Handle, index: u32) -> Result<()> {
+        for one in &self.addresses {
+            let Some(address) = local(one) else { continue };
+            let mut request = handle.address().add(index, address, one.header.prefix_len).replace();
+            let life = one.attributes.iter().filter(|a| matches!(a, AddressAttribute::CacheInfo(_)));
+            request.message_mut().attributes.extend(life.cloned());
+            let given = request.execute().await;
+            given.map_err(|error| {
+                failed(&format!("{address}/{} cannot be set", one.header.prefix_len), error)
+            })?;
+        }
+        for gateway in &self.gateways {
+            set_gateway(handle, index, gateway.is_ipv6(), Some(*gateway)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes fixed IPv4 addresses off an interface, and the way out that came with them. Leased ones stay.
+///
+/// # Errors
+/// INTERNAL_ERROR with the kernel's reason.
+pub async fn take_fixed(handle: &Handle, index: u32) -> Result<Reach> {
+    let mut all = Reach::of(handle, index).await?;
+    all.addresses.retain(|one| {
+        one.header.flags.contains(AddressHeaderFlags::Permanent)
+            && local(one).is_some_and(|address| address.is_ipv4())
+    });
+    all.gateways.retain(|gateway| gateway.is_ipv4() && !all.addresses.is_empty());
+    remove(handle, index, |address, _| all.has(address)).await?;
+    if !all.gateways.is_empty() {
+        set_gateway(handle, index, false, None).await?;
+    }
+    Ok(all)
+}
+
 /// Moves what makes an interface reachable to another one: addresses, then gateways. What cannot be moved is
 /// put back, so that a host does not lose the way it is managed by.
 ///
 /// # Errors
 /// INTERNAL_ERROR with the kernel's reason.
 pub async fn hand_over(handle: &Handle, from: u32, to: u32) -> Result<()> {
-    let (addresses, gateways) = (of(handle, from).await?, gateways(handle, from).await?);
+    let all = Reach::of(handle, from).await?;
     remove(handle, from, |_, _| true).await?;
-    let mut outcome = give(handle, to, &addresses, &gateways).await;
+    let mut outcome = all.give(handle, to).await;
     if outcome.is_err() {
-        remove(handle, to, |address, _| addresses.iter().any(|(moved, _)| moved == address)).await?;
-        if let Err(error) = give(handle, from, &addresses, &gateways).await {
+        remove(handle, to, |address, _| all.has(address)).await?;
+        if let Err(error) = all.give(handle, from).await {
             outcome = Err(error);
         }
     }
     outcome
-}
-
-async fn give(handle: &Handle, index: u32, addresses: &[(IpAddr, u8)], gateways: &[IpAddr]) -> Result<()> {
-    for (address, prefix) in addresses {
-        add(handle, index, *address, *prefix).await?;
-    }
-    for gateway in gateways {
-        set_gateway(handle, index, gateway.is_ipv6(), Some(*gateway)).await?;
-    }
-    Ok(())
 }
 
 /// What an interface's addresses are.

@@ -41,19 +41,24 @@ fn pid_file(run: &Path, interface: &str) -> PathBuf {
     run.join(format!("dhcp-{interface}.pid"))
 }
 
-/// Starts a client unless one of ours runs that asks for the same: the address with the way out and the name servers,
-/// or the address alone.
+/// Does a client of ours run that asks for this: the address with the way out and the name servers, or the address
+/// alone?
+pub fn serves(run: &Path, interface: &str, whole: bool) -> bool {
+    running(run, interface).is_some() && settings_file(run, interface).exists() != whole
+}
+
+/// Starts a client unless one runs that [`serves`].
 ///
 /// # Errors
 /// INTERNAL_ERROR when there is no client or it fails.
 pub async fn start(run: &Path, interface: &str, whole: bool) -> Result<()> {
-    let settings = settings_file(run, interface);
+    if serves(run, interface, whole) {
+        return Ok(());
+    }
     if running(run, interface).is_some() {
-        if settings.exists() != whole {
-            return Ok(());
-        }
         stop(run, interface).await?;
     }
+    let settings = settings_file(run, interface);
     std::fs::create_dir_all(run).map_err(|error| failed("DHCP", error))?;
     let noted = if whole {
         std::fs::remove_file(&settings).or_else(|error| match error.kind() {

@@ -300,6 +300,20 @@ impl Kernel {
         Ok(())
     }
 
+    /// Lets a DHCP client serve a bridge. Clients leave a fixed address beside the one they are given, so it goes
+    /// before; without a client it stays.
+    async fn lease(&self, known: &Interface, whole: bool) -> Result<()> {
+        if dhcp::serves(&self.places.run, &known.name, whole) {
+            return Ok(());
+        }
+        let before = addresses::take_fixed(&self.handle, known.index).await?;
+        let started = dhcp::start(&self.places.run, &known.name, whole).await;
+        if started.is_err() {
+            before.give(&self.handle, known.index).await?;
+        }
+        started
+    }
+
     /// Takes off a bridge what we put there for another purpose: cards, VLANs and bonds, never ports of guests.
     async fn clear(&self, bridge: &Interface, keep: Option<&Interface>) -> Result<()> {
         for known in self.all().await? {
@@ -422,19 +436,23 @@ impl Network for Kernel {
             Addressing::None => {
                 addresses::remove(&self.handle, known.index, |address, _| address.is_ipv4()).await
             }
-            Addressing::Dhcp => dhcp::start(&self.places.run, bridge, true).await,
+            Addressing::Dhcp => self.lease(&known, true).await,
             Addressing::DhcpAddress => {
-                dhcp::start(&self.places.run, bridge, false).await?;
+                self.lease(&known, false).await?;
                 addresses::set_gateway(&self.handle, known.index, false, None).await
             }
             Addressing::Static(ip, netmask, gateway, servers) => {
                 let (wanted, prefix) = fixed(ip, netmask)?;
                 // First the new one: there is no moment in which the host has no address.
                 addresses::add(&self.handle, known.index, wanted, prefix).await?;
+                // Of two in one subnet the kernel drops the later with the earlier, unless told otherwise.
+                let promote = format!("/proc/sys/net/ipv4/conf/{bridge}/promote_secondaries");
+                let _ = std::fs::write(promote, "1");
                 addresses::remove(&self.handle, known.index, |address, length| {
                     address.is_ipv4() && (*address, length) != (wanted, prefix)
                 })
                 .await?;
+                addresses::add(&self.handle, known.index, wanted, prefix).await?;
                 let gateway = optional(gateway, "gateway")?;
                 addresses::set_gateway(&self.handle, known.index, false, gateway).await?;
                 resolver::set(&self.places.resolv_conf, bridge, servers).await

@@ -306,3 +306,77 @@ fn vlans_and_bonds_where_the_kernel_has_them() {
         }
     });
 }
+
+#[test]
+fn an_address_in_the_same_subnet_replaces_another() {
+    in_namespace(|host| async move {
+        host.network.bring_up(&link("xapi0", Below::Nothing)).await.expect("up");
+        host.network.address("xapi0", &fixed("192.0.2.2", "", &[])).await.expect("set");
+        host.network.address("xapi0", &fixed("192.0.2.3", "", &[])).await.expect("changed");
+        let now = told("-4 -o addr show dev xapi0");
+        assert!(now.contains("192.0.2.3/24") && !now.contains("192.0.2.2/24"), "{now}");
+    });
+}
+
+/// A stand-in for a DHCP client: it gives its interface an address for a while, as dhclient does, or fails.
+const CLIENT: &str = r#"#!/bin/sh
+for last; do
+    [ "$before" = -pf ] && echo $$ >"$last"
+    before=$last
+done
+[ ! -e "$(dirname "$0")/broken" ] || exit 1
+ip addr add 192.0.2.100/24 valid_lft 600 preferred_lft 600 dev "$last"
+"#;
+
+/// Programs are looked for in `PATH`, so the test runs itself again with a client in front there.
+#[test]
+fn a_lease_takes_the_place_of_a_fixed_address() {
+    const INNER: &str = "XENNIX_TEST_CLIENT";
+    if let Some(place) = std::env::var_os(INNER) {
+        return in_namespace(move |host| leased(host, Path::new(&place).join("broken")));
+    }
+    let place = tempfile::tempdir().expect("a directory");
+    let program = place.path().join("dhclient");
+    std::fs::write(&program, CLIENT).expect("written");
+    // Clients that are tried before, and are not there.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, mode).expect("made a program");
+    std::os::unix::fs::symlink("/nowhere", place.path().join("udhcpc")).expect("linked");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let told = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "a_lease_takes_the_place_of_a_fixed_address", "--nocapture"])
+        .env(INNER, place.path())
+        .env("PATH", format!("{}:{path}", place.path().display()))
+        .output()
+        .expect("run");
+    let text = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.success(), "{text}");
+}
+
+async fn leased(host: Host, broken: std::path::PathBuf) {
+    let address = || async {
+        let now = host.network.addresses("xapi0").await.expect("told");
+        now.v4.map(|(address, _)| address.to_string()).unwrap_or_default()
+    };
+    host.network.bring_up(&link("xapi0", Below::Nothing)).await.expect("up");
+    host.network.address("xapi0", &fixed("192.0.2.2", "192.0.2.1", &[])).await.expect("set");
+    std::fs::write(&broken, "").expect("written");
+    host.network.address("xapi0", &Addressing::Dhcp).await.expect_err("no client does it");
+    assert_eq!(address().await, "192.0.2.2", "an address that nothing takes the place of stays");
+    assert!(told("route").contains("default via 192.0.2.1"));
+    std::fs::remove_file(&broken).expect("removed");
+    host.network.address("xapi0", &Addressing::Dhcp).await.expect("leased");
+    assert_eq!(address().await, "192.0.2.100");
+    assert!(!told("-o addr").contains("192.0.2.2/24"));
+    assert!(!told("route").contains("default via 192.0.2.1"));
+
+    // Another bridge takes over what the first was reached by, for as long as it was leased.
+    card("eth0");
+    host.network.bring_up(&link("xapi0", Below::Device("eth0".into()))).await.expect("up");
+    host.network.bring_up(&link("xapi1", Below::Device("eth0".into()))).await.expect("up");
+    let now = told("-4 -o addr show dev xapi1");
+    assert!(now.contains("192.0.2.100/24") && !now.contains("valid_lft forever"), "{now}");
+    host.network.address("xapi1", &fixed("192.0.2.2", "", &[])).await.expect("set");
+    let now = told("-4 -o addr show dev xapi1");
+    assert!(now.contains("192.0.2.2/24") && !now.contains("192.0.2.100"), "{now}");
+}
