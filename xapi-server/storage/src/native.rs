@@ -254,19 +254,26 @@ impl Storage for Native {
     async fn detach(&self, sr: &str) -> Result<()> {
         let _one = self.plugging.lock().await;
         let Ok(attached) = self.attached(sr) else { return Ok(()) };
-        let config = match attached {
+        let config = match &attached {
             Attached::Images(repository) => {
-                let config = repository.config.clone();
                 let (going, guarded) = (repository.clone(), self.policies.sr(sr).guarded);
                 blocking(move || going.let_go(guarded)).await?;
                 // A collection ends with its next step.
                 drop(repository.collecting.lock().await);
-                config
+                &repository.config
             }
             Attached::Listing(config, _) | Attached::Nothing(config) => config,
         };
         lock(&self.attached).remove(sr);
-        self.ground.detach(&config).await
+        let left = self.ground.detach(config).await;
+        if left.is_err() {
+            // It is still there: to be used, and to be tried again.
+            if let Attached::Images(repository) = &attached {
+                repository.stays();
+            }
+            lock(&self.attached).insert(sr.to_owned(), attached);
+        }
+        left
     }
 
     async fn delete(&self, sr: &str) -> Result<()> {

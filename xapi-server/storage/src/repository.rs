@@ -370,6 +370,19 @@ impl Repository {
             return Err(fail::in_use());
         }
         self.gone.store(true, Ordering::SeqCst);
+        let gone = self.end(guarded);
+        if gone.is_err() {
+            self.stays();
+        }
+        gone
+    }
+
+    /// It was not detached after all.
+    pub(crate) fn stays(&self) {
+        self.gone.store(false, Ordering::SeqCst);
+    }
+
+    fn end(&self, guarded: bool) -> Result<()> {
         if !guarded {
             return self.change(|| Ok(()));
         }

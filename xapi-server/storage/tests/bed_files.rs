@@ -1,5 +1,5 @@
 //! Families of files on what they are really made of: volume groups, servers of NFS and SMB, devices that fail. Runs
-//! in the test bed's dom0 by `in-bed-files`, which sets the servers up; elsewhere it only says so.
+//! in the test bed's dom0 by `in-bed`, which sets the servers up; elsewhere it only says so.
 
 mod common;
 #[allow(dead_code)] // Shared with the disk server's own tests.
@@ -25,7 +25,7 @@ const MIB: u64 = 1 << 20;
 fn bed() -> Option<std::path::PathBuf> {
     let dir = std::env::var_os("XENNIX_BED_FILES");
     if dir.is_none() {
-        eprintln!("skipped: runs in the bed, by in-bed-files");
+        eprintln!("skipped: runs in the bed (xapi-server/storage/tests/in-bed files)");
     }
     dir.map(Into::into)
 }
@@ -69,6 +69,11 @@ async fn lives(sr: &SrConfig) {
     assert_eq!(storage.changed_blocks(SR, &snapshot, &disk).await.unwrap(), [(8 * MIB, 64 << 10)]);
     let clone = storage.clone_volume(SR, &snapshot, &fresh()).await.unwrap().location;
     storage.resize_volume(SR, &clone, 128 << 20).await.unwrap();
+    // Somebody looks into it: it stays, to be used and to be tried again.
+    let busy = std::fs::File::open(mount.join(format!("{disk}.vhd"))).unwrap();
+    assert!(code(storage.detach(SR).await).starts_with("SR_BACKEND_FAILURE_"));
+    assert_eq!(storage.read(SR, &disk, 0, 4096).await.unwrap(), [1; 4096]);
+    drop(busy);
     storage.detach(SR).await.unwrap();
     assert!(!mount.exists(), "unmounted");
     drop(storage);

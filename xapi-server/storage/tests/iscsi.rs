@@ -5,11 +5,14 @@ mod common;
 
 use std::process::Command;
 
-use common::{SR, fresh, lvm::LvmPlace, new};
+use common::{
+    SR, fresh,
+    lvm::LvmPlace,
+    new,
+    target::{CHAP, IQN, config, initiator, pick, session, shell, target},
+};
 use xapi_backend::{Storage, storage::SrConfig};
 use xapi_storage::Native;
-
-const IQN: &str = "iqn.2026-01.org.example:disk";
 
 fn asked() -> bool {
     let asked = std::env::var_os("XENNIX_ISCSI").is_some();
@@ -21,42 +24,8 @@ fn asked() -> bool {
     asked
 }
 
-fn shell(line: &str) -> String {
-    let told = Command::new("sh").args(["-c", line]).output().unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
-    assert!(told.status.success(), "{line}: {text}");
-    text
-}
-
 fn code<T>(outcome: xapi_schema::Result<T>) -> String {
     outcome.err().map(|e| e.code.to_string()).unwrap_or_default()
-}
-
-/// A daemon of the system's, ended with this value.
-struct Daemon(std::process::Child);
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Waits until a line of shell succeeds.
-fn eventually(line: &str) {
-    for _ in 0..300 {
-        if Command::new("sh").args(["-c", line]).output().unwrap().status.success() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(200));
-    }
-    panic!("never: {line}");
-}
-
-fn pick(xml: &str, tag: &str) -> Vec<String> {
-    let begins = format!("<{tag}>");
-    let parts = xml.split(begins.as_str()).skip(1);
-    parts.map(|p| p.split("</").next().unwrap().trim().to_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,28 +33,9 @@ async fn a_lun_of_a_target_is_found_taken_and_left() {
     if !asked() {
         return;
     }
-    let _target =
-        Daemon(Command::new("tgtd").args(["-f", "--iscsi", "portal=127.0.0.1:3260"]).spawn().unwrap());
-    eventually("tgtadm --lld iscsi --mode sys --op show");
-    shell("mkdir -p /data/luns /run/lock/iscsi; for n in 1 2; do truncate -s 1500M /data/luns/$n; done");
-    shell(&format!("tgtadm --lld iscsi --mode target --op new --tid 1 -T {IQN}"));
-    for n in 1..=2 {
-        shell(&format!("tgtadm --lld iscsi --mode logicalunit --op new --tid 1 --lun {n} -b /data/luns/{n}"));
-    }
-    shell("tgtadm --lld iscsi --mode target --op bind --tid 1 -I ALL");
-    shell(
-        "tgtadm --lld iscsi --mode account --op new --user u --password secret1234567; \
-           tgtadm --lld iscsi --mode account --op bind --tid 1 --user u",
-    );
-    let _initiator = Daemon(Command::new("iscsid").args(["-f"]).spawn().unwrap());
-    eventually("iscsiadm -m discovery -t st -o nonpersistent -p 127.0.0.1");
+    let (_target, _initiator) = (target(), initiator());
     let place = LvmPlace::new();
     let storage = place.native();
-    let config = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
-        let mut config = vec![("target".to_owned(), "127.0.0.1".to_owned())];
-        config.extend(pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())));
-        config
-    };
     assert_eq!(code(storage.probe("lvmoiscsi", &[]).await), "SR_BACKEND_FAILURE_95");
     assert_eq!(code(storage.probe("lvmoiscsi", &config(&[("port", "1")])).await), "SR_BACKEND_FAILURE_141");
     let named = [("target".to_owned(), "no.such.host.invalid".to_owned())];
@@ -93,24 +43,20 @@ async fn a_lun_of_a_target_is_found_taken_and_left() {
     let choice = storage.probe("lvmoiscsi", &config(&[])).await.unwrap_err();
     assert_eq!(choice.code, "SR_BACKEND_FAILURE_96");
     assert_eq!(pick(&choice.params[2], "TargetIQN"), [IQN, "*"]);
-    let wrong = config(&[("targetIQN", IQN), ("chapuser", "u"), ("chappassword", "wrong123456789")]);
+    let iqn = ("targetIQN", IQN);
+    let wrong = config(&[iqn, CHAP[0], ("chappassword", "wrong123456789")]);
     assert_eq!(code(storage.probe("lvmoiscsi", &wrong).await), "SR_BACKEND_FAILURE_68");
-    let good = [("targetIQN", IQN), ("chapuser", "u"), ("chappassword", "secret1234567")];
-    let choice = storage.probe("lvmoiscsi", &config(&good)).await.unwrap_err();
+    let choice = storage.probe("lvmoiscsi", &config(&[iqn, CHAP[0], CHAP[1]])).await.unwrap_err();
     assert_eq!(choice.code, "SR_BACKEND_FAILURE_107");
     let ids = pick(&choice.params[2], "SCSIid");
     println!("{}", choice.params[2]);
     assert_eq!((ids.len(), pick(&choice.params[2], "LUNid")), (2, vec!["1".into(), "2".into()]));
-    let session = "iscsiadm -m session";
-    assert!(
-        !Command::new("sh").args(["-c", session]).status().unwrap().success(),
-        "a probe leaves no session"
-    );
+    assert!(!session(), "a probe leaves no session");
     // Two SRs on two LUNs of one session.
     let sr = |n: usize| SrConfig {
         uuid: [SR, "0a6c1f0e-1111-4222-8333-444455557777"][n].into(),
         kind: "lvmoiscsi".into(),
-        device_config: config(&[&good[..], &[("SCSIid", &ids[n])]].concat()),
+        device_config: config(&[iqn, CHAP[0], CHAP[1], ("SCSIid", &ids[n])]),
         sm_config: vec![],
     };
     for n in 0..2 {
@@ -125,14 +71,14 @@ async fn a_lun_of_a_target_is_found_taken_and_left() {
     storage.detach(&sr(1).uuid).await.unwrap();
     assert_eq!(storage.read(SR, &snapshot, 0, 1 << 20).await.unwrap(), vec![5; 1 << 20], "the session stays");
     storage.detach(SR).await.unwrap();
-    assert!(!Command::new("sh").args(["-c", session]).status().unwrap().success(), "a session is left");
+    assert!(!session(), "a session is left");
     let storage = place.native();
     storage.attach(&sr(0)).await.unwrap();
     assert_eq!(storage.read(SR, &disk, 0, 1 << 20).await.unwrap(), vec![5; 1 << 20]);
     storage.delete(SR).await.unwrap();
     storage.attach(&sr(1)).await.unwrap();
     storage.delete(&sr(1).uuid).await.unwrap();
-    assert!(!Command::new("sh").args(["-c", session]).status().unwrap().success(), "a session is left");
+    assert!(!session(), "a session is left");
 }
 
 /// A device over another one, gone with this value.

@@ -146,10 +146,9 @@ impl LvmPlace {
 
     /// The same by other tools.
     pub fn native_with(&self, host: Arc<dyn Host>) -> Native {
-        let program = std::env::var_os("XENNIX_DISK").map_or_else(disk_server, PathBuf::from);
         let settings = Settings {
             run: self.run.clone(),
-            program,
+            program: disk_server(),
             kind: Some(Kind::Nbd),
             blocks: false,
             patience: Duration::from_secs(90),

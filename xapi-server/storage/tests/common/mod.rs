@@ -4,6 +4,7 @@
 pub mod fake_lvm;
 pub mod lvm;
 pub mod mount;
+pub mod target;
 
 use std::{
     collections::HashMap,
@@ -120,8 +121,11 @@ pub fn new(size: i64) -> NewVolume {
     }
 }
 
-/// The disk server, built on demand: it belongs to another package.
+/// The disk server: the one of `XENNIX_DISK`, or built on demand, as it belongs to another package.
 pub fn disk_server() -> PathBuf {
+    if let Some(given) = std::env::var_os("XENNIX_DISK") {
+        return given.into();
+    }
     static BUILD: Once = Once::new();
     let mut dir = std::env::current_exe().unwrap();
     dir.pop();
@@ -133,10 +137,7 @@ pub fn disk_server() -> PathBuf {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
         let mut build = Command::new(cargo);
         build.args(["build", "--quiet", "--package", "xennix-disk", "--bin", "xennix-disk"]);
-        // In the bed there is neither this directory nor anything to build.
-        if std::path::Path::new(env!("CARGO_MANIFEST_DIR")).is_dir() {
-            build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        }
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
         assert!(build.status().unwrap().success(), "the disk server can't be built");
     });
     program
