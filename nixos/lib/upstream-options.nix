@@ -167,6 +167,7 @@ services
 // {
   "fileSystems.<name>.neededForBoot" = { file = "nixos/modules/tasks/filesystems.nix"; type = flag; default = false; };
 }
+// at "nixos/modules/services/hardware/udev.nix" { "services.udev.packages" = t: t.listOf t.anything; }
 // at "nixos/modules/tasks/lvm.nix" { "services.lvm.enable" = flag; }
 // at "nixos/modules/tasks/network-interfaces.nix" {
   "networking.hostName" = text;

@@ -70,6 +70,8 @@ in
     environment.systemPackages = optional (cfg.xePackage != null) cfg.xePackage;
     # What `mount` needs for servers of files is found on the system's path only.
     system.fsPackages = optionals (cfg.settings.storage != "sim") [ pkgs.nfs-utils pkgs.cifs-utils ];
+    # Nothing of the host looks into guests' disks.
+    services.udev.packages = [ cfg.package ];
     networking.firewall.allowedTCPPorts = mkIf cfg.openFirewall
       (builtins.filter (port: port != null) [ cfg.listen.httpPort cfg.listen.port ]);
     security.pam.services = mkIf (cfg.settings.auth == "pam") { xapi.unixAuth = true; };

@@ -44,6 +44,12 @@ let
       for page in packaging/man/*.[1-8]; do
         install -D -m 644 "$page" "$out/share/man/man''${page##*.}/''${page##*/}"
       done
+      # A rule finds LVM by its whole path here.
+      for rules in packaging/udev/*.rules; do
+        install -D -m 644 "$rules" "$out/lib/udev/rules.d/''${rules##*/}"
+      done
+      substituteInPlace "$out/lib/udev/rules.d/68-xennix-groups.rules" \
+        --replace-fail "/usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin lvm" "${pkgs.lvm2.bin}/bin/lvm"
     '';
     meta = {
       description = "Xen toolstack, drop-in for XAPI";

@@ -118,6 +118,9 @@ fn everything_goes_below_the_destination() {
         "usr/share/man/man5/xapi.toml.5",
         "usr/share/man/man1/xe.1",
         "usr/share/man/man1/xennix-disk.1",
+        "usr/lib/udev/rules.d/12-xennix-volumes.rules",
+        "usr/lib/udev/rules.d/59-xennix-disks.rules",
+        "usr/lib/udev/rules.d/68-xennix-groups.rules",
     ] {
         assert!(root.join(path).is_file(), "{path}");
     }
@@ -171,4 +174,79 @@ fn the_unit_lets_guests_live() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     let about: Vec<&str> = told.lines().filter(|line| line.contains("xapi.service")).collect();
     assert!(about.is_empty(), "{about:?}");
+}
+
+/// Tries rules on a loop device with a file system, in a namespace of its own: what udev itself says of it. `$1` is a
+/// directory with the system's rules and ours, `$2` a name of one of ours or nothing.
+const TRY: &str = r###"
+set -e
+truncate -s 16M "$1/image"; mkfs.ext4 -q -F "$1/image"
+device=$(losetup --find --show "$1/image"); name=${device#/dev/}
+trap 'losetup --detach "$device"' EXIT
+mkdir -p /run/udev /dev/disk; mount -t tmpfs none /run/udev; mkdir -p /run/udev/rules.d
+# Links it makes are seen by nobody else.
+mount -t tmpfs none /dev/disk
+cp "$1"/theirs/*.rules /run/udev/rules.d/
+[ -z "$2" ] || sed "s#KERNEL==\"[^\"]*\"#KERNEL==\"$name\"#; s#ATTR{dm/name}==\"[^\"]*\", ##" "$1/ours/$2" > "/run/udev/rules.d/$2"
+udevadm test --action=add "/sys/block/$name" 2>&1
+"###;
+
+#[test]
+fn rules_keep_the_host_from_looking_into_guests_disks() {
+    let ours = packaging().join("udev");
+    for entry in fs::read_dir(&ours).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let rules: Vec<&str> =
+            text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+        assert_eq!(rules.len(), 1);
+        assert!(rules[0].starts_with("ACTION!=\"remove\", SUBSYSTEM==\"block\", "), "{}", rules[0]);
+        assert!(rules[0].contains("ENV{DM_UDEV_DISABLE_OTHER_RULES_FLAG}=\"1\""), "{}", rules[0]);
+    }
+    if !runs("udevadm") {
+        return;
+    }
+    let files = fs::read_dir(&ours).unwrap().map(|entry| entry.unwrap().path());
+    let verified = Command::new("udevadm").arg("verify").args(files).output().unwrap();
+    let told = String::from_utf8_lossy(&verified.stderr).into_owned();
+    // Before systemd 254 there is no such command.
+    assert!(verified.status.success() || told.contains("nknown"), "{told}");
+    let dir = tempfile::tempdir().unwrap();
+    let (theirs, copy) = (dir.path().join("theirs"), dir.path().join("ours"));
+    fs::create_dir(&theirs).unwrap();
+    fs::create_dir(&copy).unwrap();
+    let place = ["/usr/lib/udev/rules.d", "/lib/udev/rules.d"].map(Path::new);
+    let place = place.into_iter().find(|p| p.join("60-persistent-storage.rules").exists()).unwrap();
+    for name in ["60-block.rules", "60-persistent-storage.rules"] {
+        fs::copy(place.join(name), theirs.join(name)).unwrap();
+    }
+    for entry in fs::read_dir(&ours).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+    }
+    let told = |rules: &str| -> Option<String> {
+        let tried = Command::new("unshare")
+            .args(["--mount", "sh", "-c", TRY, "sh"])
+            .arg(dir.path())
+            .arg(rules)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&tried.stdout).into_owned();
+        if !tried.status.success() {
+            let why = String::from_utf8_lossy(&tried.stderr).into_owned();
+            assert!(std::env::var_os("CI").is_none(), "no loop device: {why}{text}");
+            eprintln!("skipped: {why}");
+            return None;
+        }
+        Some(text)
+    };
+    let has = |text: &str, wanted: &str| text.lines().any(|line| line == wanted);
+    let Some(bare) = told("") else { return };
+    assert!(has(&bare, "ID_FS_TYPE=ext4") && bare.contains("disk/by-uuid"), "what is kept off: {bare}");
+    for rules in ["12-xennix-volumes.rules", "59-xennix-disks.rules"] {
+        let text = told(rules).unwrap();
+        assert!(!text.contains("ID_FS_TYPE=") && !text.contains("disk/by-uuid"), "{rules}: {text}");
+        for wanted in ["DM_UDEV_DISABLE_OTHER_RULES_FLAG=1", "SYSTEMD_READY=0", "UDISKS_IGNORE=1"] {
+            assert!(has(&text, wanted), "{rules} does not say {wanted}: {text}");
+        }
+    }
 }
