@@ -112,6 +112,7 @@ async fn run(config: Config) -> Result<bool> {
         pool_secret: state::pool_secret(&config.state_dir)?,
         certificate: identity.certificate().to_string(),
         agent: Some(agent),
+        given_drivers: seed.sm.is_some(),
         ..Settings::default()
     };
     let native = config.storage == "native";

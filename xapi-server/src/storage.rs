@@ -8,7 +8,7 @@ use xapi_backend::Storage;
 use xapi_datapath::watch::{settle_directory, watch};
 use xapi_schema::{
     ClassId, Map,
-    classes::{sr, vdi},
+    classes::{OnBoot, sr, vdi},
 };
 use xapi_storage::{
     Native,
@@ -37,7 +37,12 @@ impl Policies for Records {
     fn volume(&self, _: &str, location: &str) -> SrPolicy {
         let snapshot = self.0.snapshot();
         let row = snapshot.by_uuid(ClassId::Vdi, location);
-        row.map_or(SrPolicy::default(), |row| policy(&row.record.get(vdi::other_config)))
+        row.map_or(SrPolicy::default(), |row| {
+            let told = policy(&row.record.get(vdi::other_config));
+            // What such a disk goes back to at a start stays apart from what its guest wrote.
+            let resets = row.record.get(vdi::on_boot) == OnBoot::Reset;
+            SrPolicy { leaf_coalesce: told.leaf_coalesce && !resets, ..told }
+        })
     }
 }
 

@@ -135,6 +135,8 @@ pub const FIELDS: &[Difference] = &[
     server("host", "enabled", Effect::Rewritten, "the host is enabled when its server has started"),
     server("host", "other_config", Effect::KeysRewritten(&["boot_time", "agent_start_time"]), "times of this start"),
     server("host", "control_domain", Effect::Rewritten, "older versions left it open"),
+    server("SM", "capabilities", Effect::Rewritten, OURS),
+    server("SM", "features", Effect::Rewritten, OURS),
     server("host_metrics", "live", Effect::Rewritten, "the host is live when its server has started"),
     server("host_metrics", "memory_total", Effect::Rewritten, MACHINE),
     server("host_metrics", "memory_free", Effect::Rewritten, MACHINE),

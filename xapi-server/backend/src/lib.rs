@@ -5,6 +5,7 @@
 //!
 //! [`sim`] is complete and needs nothing of the machine but a directory.
 
+pub mod features;
 pub mod host;
 pub mod hypervisor;
 pub mod metrics;

@@ -126,6 +126,8 @@ pub type Progress = Box<dyn Fn(f64) -> bool + Send + Sync>;
 pub trait Storage: Send + Sync + 'static {
     /// Driver types this host can use.
     fn kinds(&self) -> Vec<String>;
+    /// What the driver of a type can do, in the words of [`crate::features`].
+    fn features(&self, kind: &str) -> Vec<String>;
     /// Drivers among them that are programs of their own, and the directory such programs are looked for in; none where
     /// there are no such programs at all.
     fn drivers(&self) -> Option<(String, Vec<Driver>)> {
@@ -147,6 +149,24 @@ pub trait Storage: Send + Sync + 'static {
     async fn probe(&self, kind: &str, device_config: &[(String, String)]) -> Result<String>;
     /// Makes a volume full of zeros.
     async fn create_volume(&self, sr: &str, new: NewVolume) -> Result<Volume>;
+    /// Makes a volume known that is there already, under the uuid given where the driver can choose.
+    async fn introduce_volume(
+        &self,
+        sr: &str,
+        location: &str,
+        _uuid: &str,
+        _sm_config: &[(String, String)],
+    ) -> Result<Volume> {
+        self.stat_volume(sr, location).await
+    }
+    /// What the records say of a volume has changed: its names, what it is a snapshot of. For drivers that keep such.
+    async fn records_changed(&self, _: &str, _: &str) -> Result<()> {
+        Ok(())
+    }
+    /// Text by which a volume is attached without a toolstack.
+    async fn generate_config(&self, sr: &str, _: &str) -> Result<String> {
+        Err(xapi_schema::errors::SR_OPERATION_NOT_SUPPORTED.with([sr]))
+    }
     /// Destroys a volume.
     async fn destroy_volume(&self, sr: &str, location: &str) -> Result<()>;
     /// A frozen copy of a volume as it is now, under the uuid given where the driver can choose.
@@ -157,6 +177,17 @@ pub trait Storage: Send + Sync + 'static {
     async fn resize_volume(&self, sr: &str, location: &str, size: i64) -> Result<Volume>;
     /// Gives a volume the content of a snapshot.
     async fn revert_volume(&self, sr: &str, location: &str, snapshot: &str) -> Result<Volume>;
+    /// Says what a volume shall be when a guest starts on it: each time what it is now (`true`), or what it was left as.
+    /// The records are to say the same as soon as this has answered.
+    async fn set_reset(&self, sr: &str, location: &str, reset: bool) -> Result<()>;
+    /// A guest is about to start on a volume that nobody has open. With `reset` it is what it was when
+    /// [`Storage::set_reset`] was called, and what was written since is gone; one that was never told so is kept as it is
+    /// now, for the next start. Cut in between, the volume is as before or reset.
+    async fn begin_epoch(&self, sr: &str, location: &str, reset: bool) -> Result<()>;
+    /// That guest has ended, and the volume is closed.
+    async fn end_epoch(&self, _: &str, _: &str) -> Result<()> {
+        Ok(())
+    }
     /// Copies the content of a volume into another one, which must be large enough.
     async fn copy_volume(&self, from: (&str, &str), to: (&str, &str), progress: Progress) -> Result<()>;
     /// Renames a volume for people.

@@ -17,7 +17,7 @@ use xennix_disk::source::Source;
 use xennix_disk::vhd::audit::Severity;
 use xennix_disk::vhd::create::Room;
 use xennix_disk::vhd::journal::recover;
-use xennix_disk::vhd::snapshot::{Child, Snapshot, revert, snapshot};
+use xennix_disk::vhd::snapshot::{Child, Snapshot, empty, revert, snapshot};
 use xennix_disk::volumes::Volumes;
 
 /// Sectors a disk begins with: 1 MiB, and what it grows by.
@@ -338,4 +338,47 @@ fn a_first_table_that_gets_too_small_moves() {
     }
     let file: Arc<dyn xennix_disk::file::BlockFile> = v.open("a.qcow2", Access::Write).expect("open");
     assert!(grow(&*file, "a.qcow2", 1 << 20).is_err(), "a disk never shrinks");
+}
+
+#[test]
+fn a_leaf_that_is_emptied_survives_every_cut() {
+    let v = MemVolumes::files();
+    create(&v, "d.qcow2", 1 << 20, None).expect("create");
+    let write = |v: &MemVolumes, at: u64, byte: u8| {
+        let mut disk = open(v, "d.qcow2");
+        disk.write_at(at, &[byte; 512]).expect("write");
+        disk.close().expect("close");
+    };
+    let read = |v: &MemVolumes, name: &str| {
+        let disk = open(v, name);
+        let mut bytes = vec![0; disk.size() as usize];
+        disk.read_at(0, &mut bytes).expect("read");
+        disk.close().expect("close");
+        bytes
+    };
+    write(&v, 4096, 1);
+    assert!(!empty(&v, "d.qcow2", Room::File).expect("nothing to do"), "it stands on nothing");
+    assert!(snapshot(&v, &plan("d.qcow2", "b.qcow2".into(), "s.qcow2")).expect("snapshot"));
+    grow(&*v.open("d.qcow2", Access::Write).expect("open"), "d.qcow2", 2 << 20).expect("grow");
+    write(&v, 8192, 2);
+    v.sync().expect("sync");
+    v.checkpoint();
+    let (old, kept) = (read(&v, "d.qcow2"), read(&v, "s.qcow2"));
+    let mut below = kept.clone();
+    below.resize(2 << 20, 0);
+    v.checkpoint();
+    assert!(empty(&v, "d.qcow2", Room::File).expect("empty"));
+    for at in 0..=v.ops() {
+        for how in [Cut::LoseAll, Cut::KeepAll, Cut::Random(at as u64), Cut::Random(7)] {
+            let cut = v.cut(at, how);
+            recover(&cut).expect("recover");
+            let now = read(&cut, "d.qcow2");
+            assert!(now == old || now == below, "{at}, {how:?}: neither old nor empty");
+            assert!(read(&cut, "s.qcow2") == kept, "{at}, {how:?}");
+            assert_eq!(cut.list().expect("list").len(), 3, "{at}, {how:?}");
+            sound(&cut, &format!("{at}, {how:?}"));
+        }
+    }
+    assert!(read(&v, "d.qcow2") == below);
+    assert!(empty(&v, "b.qcow2", Room::File).is_err(), "others stand on it");
 }

@@ -14,7 +14,7 @@ use xennix_disk::vhd::create::Room;
 use xennix_disk::vhd::journal::recover;
 use xennix_disk::vhd::reader::Image;
 use xennix_disk::vhd::resize::{grow, inflate, prepare_deflate};
-use xennix_disk::vhd::snapshot::{Child, Snapshot, revert, snapshot};
+use xennix_disk::vhd::snapshot::{Child, Snapshot, empty, revert, snapshot};
 use xennix_disk::volumes::Volumes;
 
 type Contents = BTreeMap<String, Vec<u8>>;
@@ -158,6 +158,36 @@ fn a_revert_survives_every_cut() {
             same(v, &others.collect(), &["s1.vhd", "s2.vhd", "b1.vhd", "b2.vhd"], what);
         });
         assert!(read_all(&v, "leaf.vhd") == before["s1.vhd"]);
+    }
+}
+
+#[test]
+fn a_leaf_that_is_emptied_survives_every_cut() {
+    for v in places() {
+        family(&v);
+        let size = SIZE + (4 << 20);
+        grow(&v, "leaf.vhd", size).expect("grow");
+        scribble(&v, "leaf.vhd", 4);
+        let before = contents(&v);
+        let mut below = before["b2.vhd"].clone();
+        below.resize(size as usize, 0);
+        assert!(before["leaf.vhd"] != below, "it has something of its own");
+        let go = |v: &MemVolumes| assert!(empty(v, "leaf.vhd", room(v, "leaf.vhd")).expect("empty"));
+        at_every_cut(&v, go, |v, what| {
+            let leaf = read_all(v, "leaf.vhd");
+            assert!(leaf == before["leaf.vhd"] || leaf == below, "{what}: neither old nor empty");
+            let others = before.iter().filter(|(n, _)| *n != "leaf.vhd").map(|(n, b)| (n.clone(), b.clone()));
+            same(v, &others.collect(), &["s1.vhd", "s2.vhd", "b1.vhd", "b2.vhd"], what);
+            scribble(v, "leaf.vhd", 9);
+        });
+        assert!(read_all(&v, "leaf.vhd") == below);
+        // What stands on nothing, and what others stand on, is left as it is.
+        create(&v, "alone.vhd", SIZE, None);
+        scribble(&v, "alone.vhd", 6);
+        let alone = read_all(&v, "alone.vhd");
+        assert!(!empty(&v, "alone.vhd", room(&v, "alone.vhd")).expect("nothing to do"));
+        assert!(read_all(&v, "alone.vhd") == alone);
+        assert!(empty(&v, "b2.vhd", room(&v, "b2.vhd")).is_err());
     }
 }
 

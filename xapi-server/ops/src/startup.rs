@@ -11,6 +11,7 @@ use xapi_store::{Read, Tx};
 
 use crate::{
     Cx, Xapi,
+    first_boot::{Served, agree_drivers},
     handlers::{console, pbd, pif, sr as repository, vm, vtpm},
     rules,
 };
@@ -98,9 +99,9 @@ const FRESH: &[Fresh] = &[
 pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     let cx = Cx::internal(xapi, "xapi.startup");
     let mut cut = vm::guest::reconcile(&cx).await;
-    if let Some((dir, drivers)) = cx.xapi.backends.storage.drivers() {
-        let kinds = cx.xapi.backends.storage.kinds();
-        let agreed = cx.commit(move |tx| crate::first_boot::agree_drivers(tx, &dir, &drivers, &kinds)).await;
+    if !cx.xapi.settings.given_drivers {
+        let served = Served::by(&*cx.xapi.backends.storage);
+        let agreed = cx.commit(move |tx| agree_drivers(tx, &served)).await;
         if let Err(failure) = agreed {
             tracing::error!(%failure, "what storage drivers say of themselves could not be written down");
         }

@@ -30,6 +30,8 @@ pub struct Settings {
     pub certificate: String,
     /// The program around this toolstack.
     pub agent: Option<Arc<dyn Agent>>,
+    /// The rows of storage drivers are a file's, and stay as it gives them.
+    pub given_drivers: bool,
     /// Where disks are served to backup programs; nowhere when `None`.
     pub nbd: Option<NbdService>,
     /// The way to other machines; there is none when `None`.
@@ -71,6 +73,7 @@ impl Default for Settings {
             plugins: None,
             certificate: String::new(),
             agent: None,
+            given_drivers: false,
             nbd: None,
             outside: None,
         }

@@ -77,6 +77,10 @@ impl Storage for Both {
         all
     }
 
+    fn features(&self, kind: &str) -> Vec<String> {
+        self.of_kind(kind).features(kind)
+    }
+
     fn drivers(&self) -> Option<(String, Vec<Driver>)> {
         let ours = self.own.kinds();
         let (dir, mut drivers) = self.plugins.drivers()?;
@@ -108,6 +112,21 @@ impl Storage for Both {
     async fn create_volume(&self, sr: &str, new: NewVolume) -> Result<Volume> {
         self.of(sr).create_volume(sr, new).await
     }
+    async fn introduce_volume(
+        &self,
+        sr: &str,
+        location: &str,
+        uuid: &str,
+        sm_config: &[(String, String)],
+    ) -> Result<Volume> {
+        self.of(sr).introduce_volume(sr, location, uuid, sm_config).await
+    }
+    async fn records_changed(&self, sr: &str, location: &str) -> Result<()> {
+        self.of(sr).records_changed(sr, location).await
+    }
+    async fn generate_config(&self, sr: &str, location: &str) -> Result<String> {
+        self.of(sr).generate_config(sr, location).await
+    }
     async fn destroy_volume(&self, sr: &str, location: &str) -> Result<()> {
         self.of(sr).destroy_volume(sr, location).await
     }
@@ -122,6 +141,15 @@ impl Storage for Both {
     }
     async fn revert_volume(&self, sr: &str, location: &str, snapshot: &str) -> Result<Volume> {
         self.of(sr).revert_volume(sr, location, snapshot).await
+    }
+    async fn set_reset(&self, sr: &str, location: &str, reset: bool) -> Result<()> {
+        self.of(sr).set_reset(sr, location, reset).await
+    }
+    async fn begin_epoch(&self, sr: &str, location: &str, reset: bool) -> Result<()> {
+        self.of(sr).begin_epoch(sr, location, reset).await
+    }
+    async fn end_epoch(&self, sr: &str, location: &str) -> Result<()> {
+        self.of(sr).end_epoch(sr, location).await
     }
     async fn copy_volume(&self, from: (&str, &str), to: (&str, &str), progress: Progress) -> Result<()> {
         if self.plugins.has(from.0) || self.plugins.has(to.0) {

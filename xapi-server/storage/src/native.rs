@@ -14,7 +14,6 @@ use xapi_backend::storage::{
 use xapi_datapath::DataPaths;
 use xapi_schema::{Failure, Result, errors};
 use xennix_disk::{
-    chain::Format,
     file::Access,
     source::{Source, State, extents},
 };
@@ -22,12 +21,12 @@ use xennix_disk::{
 use crate::{
     fail::{self, Doing},
     handles,
-    head::Found,
     host::Host,
     listing::{self, Listing},
-    place::{Content, Ground, KINDS, probe, value},
-    policy::Policies,
+    place::{Content, Ground, KINDS, probe},
+    policy::{self, Policies},
     repository::{Repository, lock},
+    volume::{format, volume_of},
 };
 
 /// Where a host keeps what storage needs.
@@ -150,67 +149,14 @@ impl Native {
     }
 }
 
-/// The format of a new volume: what the caller asks, else what the SR prefers, else VHD.
-fn format(sr: &SrConfig, sm_config: &[(String, String)]) -> Result<Format> {
-    let named = |name: &str| match name {
-        "vhd" => Ok(Format::Vhd),
-        "raw" | "aio" => Ok(Format::Raw),
-        "qcow2" => Ok(Format::Qcow2),
-        other => Err(backend_failure(66, "The VDI type is not supported", other)),
-    };
-    if value(sm_config, "type") == Some("raw") {
-        return Ok(Format::Raw);
-    }
-    if let Some(name) = value(sm_config, "image-format").or(value(sm_config, "vdi_type")) {
-        return named(name);
-    }
-    match value(&sr.device_config, "preferred-image-formats") {
-        Some(list) => named(list.split(',').next().unwrap_or("vhd").trim()),
-        None => Ok(Format::Vhd),
-    }
-}
-
-fn volume_of(repository: &Repository, found: &Found) -> Volume {
-    let images = &repository.images;
-    let head = images.log_head(&found.uuid).ok().flatten();
-    if head.is_some() {
-        images.volumes.settle();
-    }
-    let vdi_type = match found.format {
-        Format::Vhd => "vhd",
-        Format::Raw => "aio",
-        Format::Qcow2 => "qcow2",
-    };
-    let mut sm_config = vec![("vdi_type".to_string(), vdi_type.to_string())];
-    if found.format == Format::Raw {
-        sm_config.push(("type".into(), "raw".into()));
-    }
-    if let Some((parent, _)) = found.parent.as_deref().and_then(|p| images.naming.parse(p)) {
-        sm_config.push(("vhd-parent".into(), parent.into()));
-    }
-    let told = images.volumes.known(&found.uuid).unwrap_or_default();
-    let name = if found.hidden { "base copy".into() } else { told.name };
-    let kind = if told.kind.is_empty() { "user".into() } else { told.kind };
-    Volume {
-        uuid: found.uuid.clone(),
-        location: found.uuid.clone(),
-        name,
-        description: told.description,
-        virtual_size: i64::try_from(found.size).unwrap_or(i64::MAX),
-        physical_utilisation: i64::try_from(found.physical).unwrap_or(i64::MAX),
-        kind,
-        read_only: found.hidden,
-        hidden: found.hidden,
-        snapshot_of: Some(told.snapshot_of).filter(|of| told.is_a_snapshot && !of.is_empty()),
-        sm_config,
-        cbt_enabled: !found.hidden && repository.is_tracked(&found.uuid, head.as_ref()),
-    }
-}
-
 #[async_trait]
 impl Storage for Native {
     fn kinds(&self) -> Vec<String> {
         KINDS.iter().map(|kind| kind.to_string()).collect()
+    }
+
+    fn features(&self, kind: &str) -> Vec<String> {
+        if KINDS.contains(&kind) { xapi_backend::features::of(kind) } else { Vec::new() }
     }
 
     async fn create(&self, sr: &SrConfig, _: i64) -> Result<()> {
@@ -416,6 +362,27 @@ impl Storage for Native {
             })
         })
         .await
+    }
+
+    async fn set_reset(&self, sr: &str, location: &str, reset: bool) -> Result<()> {
+        let uuid = location.to_owned();
+        let repository = if reset { self.changeable(sr)? } else { self.repository(sr)? };
+        blocking(move || repository.keep(&uuid, reset)).await
+    }
+
+    async fn begin_epoch(&self, sr: &str, location: &str, reset: bool) -> Result<()> {
+        if !reset {
+            return Ok(());
+        }
+        let repository = self.repository(sr)?;
+        if self.policies.sr(sr).guarded {
+            return Err(policy::untouchable(
+                sr,
+                &format!("the disk {location} is to be reset at each start"),
+            ));
+        }
+        let uuid = location.to_owned();
+        blocking(move || repository.reset(&uuid)).await
     }
 
     async fn copy_volume(&self, from: (&str, &str), to: (&str, &str), progress: Progress) -> Result<()> {

@@ -1,9 +1,12 @@
 //! One attached SR of images: who may change what while whom. Structural changes exclude each other and every
 //! opening; merges run beside them in small steps and give way at once. Synchronous, for blocking threads.
 
-use std::sync::{
-    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use xapi_backend::storage::{DataPath, SrConfig};
@@ -42,6 +45,8 @@ pub struct Repository {
     merge_ended: Condvar,
     /// When nothing was found to collect, where looking costs something.
     pub(crate) clean: Mutex<Option<(u64, SrPolicy, Vec<String>)>>,
+    /// Leaves that are to go back to what they stand on, as this process was told.
+    pub(crate) kept: Mutex<HashSet<String>>,
     /// One collection at a time.
     pub(crate) collecting: tokio::sync::Mutex<()>,
     /// Set when it is detached.
@@ -65,6 +70,7 @@ impl Repository {
             merge: Mutex::default(),
             merge_ended: Condvar::new(),
             clean: Mutex::default(),
+            kept: Mutex::default(),
             collecting: tokio::sync::Mutex::default(),
             gone: AtomicBool::new(false),
         }
@@ -358,6 +364,38 @@ impl Repository {
                 self.images.twin(uuid, child, doing, writes)?;
                 if doing == Doing::Snapshot { self.snapshot_changes(uuid, child) } else { Ok(()) }
             })
+        })
+    }
+
+    /// Keeps what a volume holds now for [`reset`](Repository::reset), or keeps it no longer.
+    ///
+    /// # Errors
+    /// VDI_IN_USE while a guest has it; as [`Images::twin`].
+    pub fn keep(&self, uuid: &str, keep: bool) -> Result<()> {
+        if !keep {
+            lock(&self.kept).remove(uuid);
+            return Ok(());
+        }
+        self.change(|| {
+            self.assert_closed(uuid)?;
+            // From here on no merge takes the leaf down to what it is to go back to, until the record says it.
+            lock(&self.kept).insert(uuid.to_owned());
+            let kept = self.images.keep(uuid);
+            if kept.is_err() {
+                lock(&self.kept).remove(uuid);
+            }
+            kept
+        })
+    }
+
+    /// Gives a volume what it held when that was [kept](Repository::keep).
+    ///
+    /// # Errors
+    /// As [`keep`](Repository::keep).
+    pub fn reset(&self, uuid: &str) -> Result<()> {
+        self.change(|| {
+            self.assert_closed(uuid)?;
+            self.images.reset(uuid)
         })
     }
 

@@ -2,18 +2,15 @@
 //! in the test bed's dom0 by `in-bed`, which sets the servers up; elsewhere it only says so.
 
 mod common;
-#[allow(dead_code)] // Shared with the disk server's own tests.
-#[path = "../../disk/tests/common/nbd.rs"]
-mod nbd;
 
 use std::path::Path;
 
 use common::{
-    Place, SR, fresh,
+    Place, SR, code, fresh,
+    guest::Client,
     mount::{device, run},
     new,
 };
-use nbd::Client;
 use xapi_backend::{
     Storage,
     storage::{DataPath, SrConfig},
@@ -28,10 +25,6 @@ fn bed() -> Option<std::path::PathBuf> {
         eprintln!("skipped: runs in the bed (xapi-server/storage/tests/in-bed files)");
     }
     dir.map(Into::into)
-}
-
-fn code<T>(outcome: xapi_schema::Result<T>) -> String {
-    outcome.err().map(|e| e.code.to_string()).unwrap_or_default()
 }
 
 fn config(kind: &str, device: &[(&str, &str)]) -> SrConfig {

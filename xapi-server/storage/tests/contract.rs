@@ -3,11 +3,20 @@
 
 mod common;
 mod contract {
+    macro_rules! ensure {
+        ($holds:expr, $($why:tt)*) => {
+            if !$holds {
+                return Err(format!($($why)*));
+            }
+        };
+    }
+
     pub mod mutant;
+    pub mod newer;
     pub mod promises;
 }
 
-use std::{path::Path, sync::Arc};
+use std::{os::unix::fs::MetadataExt, path::Path, sync::Arc};
 
 use common::{Place, lvm::LvmPlace};
 use contract::{
@@ -15,19 +24,44 @@ use contract::{
     promises::{World, differential, keep},
 };
 use xapi_backend::{Storage, sim};
+use xapi_storage::policy::SrPolicy;
 
 fn simulated(dir: &Path) -> World {
     let dir = dir.to_owned();
-    let config = Place::new().config();
+    let (config, place) = (Place::new().config(), dir.join("sr").join(common::SR));
     World {
         config,
         open: Box::new(move || sim::open(&dir, sim::Machine::default()).expect("the simulator").0.storage),
+        guard: None,
+        taken: Some(Box::new(move || taken(&place))),
     }
 }
 
 fn real(place: &Arc<Place>) -> World {
     let opened = place.clone();
-    World { config: place.config(), open: Box::new(move || Arc::new(opened.native()) as Arc<dyn Storage>) }
+    World {
+        config: place.config(),
+        open: Box::new(move || Arc::new(opened.native()) as Arc<dyn Storage>),
+        guard: Some(guard(&place.policies)),
+        taken: Some(in_files(place)),
+    }
+}
+
+/// Bytes that the files of a directory take.
+fn taken(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).unwrap().flatten();
+    entries.map(|entry| entry.metadata().map_or(0, |m| m.blocks() * 512)).sum()
+}
+
+fn in_files(place: &Place) -> Box<dyn Fn() -> u64 + Send + Sync> {
+    let dir = place.location.clone();
+    Box::new(move || taken(&dir))
+}
+
+/// Guards by the records that a storage is given.
+fn guard(policies: &Arc<common::Set>) -> Box<dyn Fn(bool) + Send + Sync> {
+    let policies = policies.clone();
+    Box::new(move |guarded| policies.set(common::SR, SrPolicy { guarded, ..SrPolicy::default() }))
 }
 
 fn mutated(place: &Arc<Place>, mutation: Mutation) -> World {
@@ -35,6 +69,12 @@ fn mutated(place: &Arc<Place>, mutation: Mutation) -> World {
     World {
         config: place.config(),
         open: Box::new(move || Arc::new(Mutant::new(Arc::new(opened.native()), mutation))),
+        guard: match mutation {
+            // What the records say does not arrive.
+            Mutation::Unguarded => Some(Box::new(|_| {})),
+            _ => Some(guard(&place.policies)),
+        },
+        taken: Some(in_files(place)),
     }
 }
 
@@ -64,7 +104,12 @@ async fn files_agree_with_a_plain_model() {
 
 fn grouped(place: &Arc<LvmPlace>) -> World {
     let opened = place.clone();
-    World { config: place.config(), open: Box::new(move || Arc::new(opened.native()) as Arc<dyn Storage>) }
+    World {
+        config: place.config(),
+        open: Box::new(move || Arc::new(opened.native()) as Arc<dyn Storage>),
+        guard: Some(guard(&place.policies)),
+        taken: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,6 +147,12 @@ async fn broken_promises_are_found() {
         (Mutation::UnnotedChange, "a change was not noted"),
         (Mutation::LostMiddle, "what a snapshot noted went with it"),
         (Mutation::KeptTracking, "still tracked"),
+        (Mutation::SkippedRevert, "not reverted"),
+        (Mutation::TakenSnapshot, "a revert took the snapshot"),
+        (Mutation::KeptSpace, "space was not given back"),
+        (Mutation::SkippedReset, "a disk did not go back"),
+        (Mutation::EagerReset, "a disk went back without being asked to"),
+        (Mutation::Unguarded, "a guarded SR was changed: create"),
     ] {
         let place = Arc::new(Place::new());
         let found = keep(&mutated(&place, mutation)).await;

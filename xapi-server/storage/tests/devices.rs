@@ -5,22 +5,10 @@ mod common;
 
 use std::{path::Path, sync::Arc};
 
-use common::{Place, SR, fresh, mount::Mounted, new};
+use common::{Place, SR, code, fresh, mount::Mounted, new};
 use xapi_backend::Storage;
-use xapi_storage::Native;
 
 const MIB: u64 = 1 << 20;
-
-async fn ready(place: &Place) -> Native {
-    let storage = place.native();
-    storage.create(&place.config(), 0).await.unwrap();
-    storage.attach(&place.config()).await.unwrap();
-    storage
-}
-
-fn code<T>(outcome: xapi_schema::Result<T>) -> String {
-    outcome.err().map(|e| e.code.to_string()).unwrap_or_default()
-}
 
 /// On the gate a machine that can't is a failure, but for a kernel that has no xfs.
 fn mounted(dir: &Path, kind: &str, mib: u64) -> Option<Mounted> {
@@ -43,7 +31,7 @@ async fn a_full_device_loses_nothing() {
         let ballast = mounted.at.join("ballast");
         std::fs::write(&ballast, vec![1; 8 << 20]).unwrap();
         let place = Arc::new(Place::at(&mounted.at.join("sr")));
-        let storage = ready(&place).await;
+        let storage = place.ready().await;
         let disk = storage.create_volume(SR, new(1 << 30)).await.unwrap().location;
         storage.write(SR, &disk, 0, vec![7; 1 << 20]).await.unwrap();
         storage.flush(SR, &disk).await.unwrap();
@@ -101,7 +89,7 @@ async fn a_device_that_takes_no_more_writes_loses_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let Some(mounted) = mounted(dir.path(), kind, mib) else { continue };
         let place = Arc::new(Place::at(&mounted.at.join("sr")));
-        let storage = ready(&place).await;
+        let storage = place.ready().await;
         let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
         storage.write(SR, &disk, 0, vec![7; 4096]).await.unwrap();
         storage.flush(SR, &disk).await.unwrap();

@@ -1,41 +1,17 @@
-//! An SR of files under guests, guarded, cut in the middle, and on a real block device that runs full.
+//! An SR of files under guests, guarded, and cut in the middle. What real devices do to it: `devices.rs`.
 
 mod common;
-#[allow(dead_code)] // Shared with the disk server's own tests.
-#[path = "../../disk/tests/common/nbd.rs"]
-mod nbd;
 
-use std::{path::Path, process::Command, sync::Arc};
-
-use common::{Place, SR, fresh, new};
-use nbd::Client;
+use common::{Place, SR, code, fresh, guest::connect, new};
 use xapi_backend::{Storage, storage::DataPath};
-use xapi_storage::{Native, policy::SrPolicy};
+use xapi_storage::policy::SrPolicy;
 
 const MIB: u64 = 1 << 20;
-
-fn connect(path: &DataPath) -> Client {
-    match path {
-        DataPath::Nbd { socket, export } => Client::connect(socket, export, &[]),
-        other => panic!("no socket: {other:?}"),
-    }
-}
-
-async fn ready(place: &Place) -> Native {
-    let storage = place.native();
-    storage.create(&place.config(), 0).await.unwrap();
-    storage.attach(&place.config()).await.unwrap();
-    storage
-}
-
-fn code<T>(outcome: xapi_schema::Result<T>) -> String {
-    outcome.err().map(|e| e.code.to_string()).unwrap_or_default()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_disk_is_frozen_merged_and_found_again() {
     let place = Place::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
     let path = storage.open_volume(SR, &disk, true).await.unwrap();
     let mut guest = connect(&path);
@@ -74,7 +50,7 @@ async fn a_running_disk_is_frozen_merged_and_found_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn inner_nodes_are_merged_under_a_running_disk() {
     let place = Place::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
     let mut snapshots = Vec::new();
     for round in 1..=3_u8 {
@@ -108,7 +84,7 @@ const BLOCK: u64 = xapi_backend::storage::CBT_BLOCK;
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_of_a_running_disk_are_noted() {
     let place = Place::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
     let path = storage.open_volume(SR, &disk, true).await.unwrap();
     let mut guest = connect(&path);
@@ -146,7 +122,7 @@ async fn changes_of_a_running_disk_are_noted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_was_not_closed_or_lies_in_a_guarded_sr_is_not_believed() {
     let place = Place::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
     let tracked = async || storage.stat_volume(SR, &disk).await.unwrap().cbt_enabled;
     let log = place.location.join(format!("{disk}.cbtlog"));
@@ -183,7 +159,7 @@ async fn a_log_that_was_not_closed_or_lies_in_a_guarded_sr_is_not_believed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collection_can_be_stopped_and_forbidden() {
     let place = Place::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
     storage.write(SR, &disk, 0, vec![1; 4096]).await.unwrap();
     let snapshot = storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap().location;
@@ -207,7 +183,7 @@ async fn a_collection_can_be_stopped_and_forbidden() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guarded_sr_is_only_written_by_guests() {
     let place = Place::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
     let snapshot = storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap().location;
     storage.detach(SR).await.unwrap();
@@ -252,7 +228,7 @@ async fn a_guarded_sr_is_only_written_by_guests() {
 #[tokio::test(flavor = "multi_thread")]
 async fn qcow2_disks_are_frozen_cloned_grown_and_reverted() {
     let place = Place::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     let wanted = xapi_backend::storage::NewVolume {
         sm_config: vec![("image-format".into(), "qcow2".into())],
         ..new(8 << 20)
@@ -324,7 +300,7 @@ fn bytes(place: &Place) -> Vec<(String, Vec<u8>)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_changes_nothing_in_a_guarded_sr() {
     let place = Place::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     let of = |format: &str| xapi_backend::storage::NewVolume {
         sm_config: vec![("image-format".into(), format.into())],
         ..new(8 << 20)
@@ -399,7 +375,7 @@ async fn reading_changes_nothing_in_a_guarded_sr() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_holds_images_is_not_made_anew_and_unknown_types_are_refused() {
     let place = Place::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     storage.create_volume(SR, new(8 << 20)).await.unwrap();
     let again = place.native();
     assert_eq!(code(again.create(&place.config(), 0).await), "SR_BACKEND_FAILURE_42");
@@ -409,81 +385,4 @@ async fn what_holds_images_is_not_made_anew_and_unknown_types_are_refused() {
         assert_eq!(code(again.create(&config, 0).await), "SR_BACKEND_FAILURE_47", "{kind}");
         assert_eq!(code(again.attach(&config).await), "SR_BACKEND_FAILURE_47", "{kind}");
     }
-}
-
-/// A file system on a loop device, gone with this value.
-struct Mounted {
-    at: std::path::PathBuf,
-    device: String,
-}
-
-fn run(program: &str, args: &[&str]) -> Result<String, String> {
-    let told = Command::new(program).args(args).output().map_err(|e| format!("{program}: {e}"))?;
-    if !told.status.success() {
-        return Err(format!("{program} {args:?}: {}", String::from_utf8_lossy(&told.stderr)));
-    }
-    Ok(String::from_utf8_lossy(&told.stdout).trim().to_owned())
-}
-
-impl Mounted {
-    fn new(dir: &Path, mib: u64) -> Result<Mounted, String> {
-        let (image, at) = (dir.join("device"), dir.join("mounted"));
-        std::fs::File::create(&image).and_then(|f| f.set_len(mib * MIB)).map_err(|e| e.to_string())?;
-        std::fs::create_dir(&at).map_err(|e| e.to_string())?;
-        let device = run("losetup", &["--find", "--show", &image.to_string_lossy()])?;
-        let mounted = Mounted { at, device };
-        run("mkfs.ext4", &["-q", "-F", &mounted.device])?;
-        run("mount", &[&mounted.device, &mounted.at.to_string_lossy()])?;
-        Ok(mounted)
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = run("umount", &[&self.at.to_string_lossy()]);
-        let _ = run("losetup", &["--detach", &self.device]);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_device_loses_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let mounted = match Mounted::new(dir.path(), 48) {
-        Ok(mounted) => mounted,
-        Err(why) if std::env::var_os("CI").is_none() => return eprintln!("skipped, no loop device: {why}"),
-        Err(why) => panic!("no loop device: {why}"),
-    };
-    let place = Arc::new(Place::at(&mounted.at.join("sr")));
-    let storage = ready(&place).await;
-    let disk = storage.create_volume(SR, new(128 << 20)).await.unwrap().location;
-    storage.write(SR, &disk, 0, vec![7; 1 << 20]).await.unwrap();
-    storage.flush(SR, &disk).await.unwrap();
-    let stat = storage.stat(SR).await.unwrap();
-    assert!(stat.physical_size < 48 << 20 && stat.physical_utilisation > 0, "{stat:?}");
-    let mut full = String::new();
-    for at in 1..120_u64 {
-        full = code(storage.write(SR, &disk, at * MIB, vec![8; 1 << 20]).await);
-        if !full.is_empty() {
-            break;
-        }
-    }
-    assert_eq!(full, "SR_BACKEND_FAILURE_44");
-    // Neither a volume nor a snapshot fits; nothing half-made stays.
-    let _ = storage.flush(SR, &disk).await;
-    let before = place.files();
-    for _ in 0..3 {
-        let made = storage.create_volume(SR, new(2040 << 30)).await;
-        match made {
-            // Its tables are holes as long as there is a little room.
-            Ok(volume) => storage.destroy_volume(SR, &volume.location).await.unwrap(),
-            Err(failure) => assert_eq!(failure.code, "SR_BACKEND_FAILURE_44", "{failure:?}"),
-        }
-    }
-    assert_eq!(place.files(), before);
-    drop(storage);
-    let storage = place.native();
-    storage.attach(&place.config()).await.unwrap();
-    assert_eq!(storage.read(SR, &disk, 0, 1 << 20).await.unwrap(), vec![7; 1 << 20]);
-    storage.delete(SR).await.unwrap();
-    assert!(place.files().is_empty(), "{:?}", place.files());
 }

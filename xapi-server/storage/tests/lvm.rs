@@ -4,18 +4,15 @@
 //! `XENNIX_LVM_CUTS=all` cuts and fails at every single command; otherwise at some of them.
 
 mod common;
-#[allow(dead_code)] // Shared with the disk server's own tests.
-#[path = "../../disk/tests/common/nbd.rs"]
-mod nbd;
 
 use std::{process::Command, sync::Arc};
 
 use common::{
-    SR,
+    SR, code, fresh,
+    guest::connect,
     lvm::{Fault, Faulty, LvmPlace},
     new,
 };
-use nbd::Client;
 use xapi_backend::{
     Storage,
     storage::{DataPath, NewVolume},
@@ -24,34 +21,12 @@ use xapi_storage::{Native, lvm::group_of, policy::SrPolicy};
 
 const MIB: u64 = 1 << 20;
 
-fn fresh() -> String {
-    uuid::Uuid::new_v4().to_string()
-}
-
-fn connect(path: &DataPath) -> Client {
-    match path {
-        DataPath::Nbd { socket, export } => Client::connect(socket, export, &[]),
-        other => panic!("no socket: {other:?}"),
-    }
-}
-
-async fn ready(place: &LvmPlace) -> Native {
-    let storage = place.native();
-    storage.create(&place.config(), 0).await.unwrap();
-    storage.attach(&place.config()).await.unwrap();
-    storage
-}
-
 /// Nothing is left of the SR, nor of what it held.
 async fn over(place: &LvmPlace, storage: &Native) {
     storage.delete(SR).await.unwrap();
     let dir = place.dev.join(group_of(SR));
     let left = std::fs::read_dir(&dir).map(|d| d.count()).unwrap_or(0);
     assert_eq!(left, 0, "{}", dir.display());
-}
-
-fn code<T>(outcome: xapi_schema::Result<T>) -> String {
-    outcome.err().map(|e| e.code.to_string()).unwrap_or_default()
 }
 
 async fn active(place: &LvmPlace) -> Vec<String> {
@@ -64,7 +39,7 @@ async fn active(place: &LvmPlace) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_disk_is_frozen_merged_and_found_again() {
     let place = LvmPlace::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
     assert!(active(&place).await.is_empty(), "nobody uses anything");
     let path = storage.open_volume(SR, &disk, true).await.unwrap();
@@ -125,7 +100,7 @@ async fn a_running_disk_is_frozen_merged_and_found_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guarded_group_is_only_written_by_guests() {
     let place = LvmPlace { allocation: "thin", ..LvmPlace::new() };
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     let disk = storage.create_volume(SR, new(64 << 20)).await.unwrap().location;
     let snapshot = storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap().location;
     let thin = place.volumes().await.into_iter().find(|v| v.name == format!("VHD-{disk}")).unwrap();
@@ -176,7 +151,7 @@ async fn a_guarded_group_is_only_written_by_guests() {
 #[tokio::test(flavor = "multi_thread")]
 async fn raw_volumes_are_handed_over_and_come_back_from_a_snapshot() {
     let place = LvmPlace::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     let raw = NewVolume { sm_config: vec![("type".into(), "raw".into())], ..new(8 << 20) };
     let disk = storage.create_volume(SR, raw).await.unwrap();
     assert_eq!(disk.virtual_size, 8 << 20);
@@ -225,7 +200,7 @@ impl Told for Native {
 #[tokio::test(flavor = "multi_thread")]
 async fn names_outlive_the_database_and_the_metadata_volume_outlives_damage() {
     let place = LvmPlace::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     let asked = NewVolume {
         name: "a <b> & ö".into(),
         description: "d".into(),
@@ -265,7 +240,7 @@ async fn names_outlive_the_database_and_the_metadata_volume_outlives_damage() {
 #[tokio::test(flavor = "multi_thread")]
 async fn devices_in_use_are_refused_and_half_made_groups_are_made_again() {
     let place = LvmPlace::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     storage.create_volume(SR, new(4 << 20)).await.unwrap();
     for forced in [false, true] {
         let mut again = place.config();
@@ -318,7 +293,7 @@ async fn devices_in_use_are_refused_and_half_made_groups_are_made_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_group_loses_nothing() {
     let place = LvmPlace::new();
-    let storage = ready(&place).await;
+    let storage = place.ready().await;
     let disk = storage.create_volume(SR, new(64 << 20)).await.unwrap().location;
     storage.write(SR, &disk, 0, vec![7; 1 << 20]).await.unwrap();
     storage.flush(SR, &disk).await.unwrap();
@@ -440,7 +415,7 @@ async fn child() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_a_command_nothing_is_lost_and_nothing_stays_behind() {
     let place = LvmPlace::new();
-    ready(&place).await.detach(SR).await.unwrap();
+    place.ready().await.detach(SR).await.unwrap();
     let mut cuts = 0;
     for (n, what) in WORKS.iter().enumerate() {
         let step = stride(6);
@@ -482,7 +457,7 @@ async fn killed_at_a_command_nothing_is_lost_and_nothing_stays_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_fails_fails_the_call_and_loses_nothing() {
     let place = LvmPlace::new();
-    ready(&place).await.detach(SR).await.unwrap();
+    place.ready().await.detach(SR).await.unwrap();
     let (mut failed, mut all) = (0, 0);
     for (n, what) in WORKS.iter().enumerate() {
         let step = stride(5) as i64;

@@ -1,7 +1,7 @@
 //! Volumes in sparse files: a directory per SR, a file per volume, what is known of them in one JSON file.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions},
     io,
     os::unix::fs::{FileExt, MetadataExt},
@@ -41,6 +41,9 @@ struct Repository {
     /// How the records of changes follow each other, by volume.
     #[serde(default)]
     logs: BTreeMap<String, Link>,
+    /// Volumes of which it is kept what they are to be at each start.
+    #[serde(default)]
+    kept: BTreeSet<String>,
 }
 
 type Table = BTreeMap<String, Repository>;
@@ -72,10 +75,10 @@ impl Volumes {
             for entry in entries {
                 let path = entry?.path();
                 let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                let of = name.strip_suffix(LOG);
-                let wanted = match of {
-                    Some(of) => known.logs.contains_key(of),
-                    None => known.volumes.contains_key(name),
+                let wanted = match (name.strip_suffix(LOG), name.strip_suffix(reset::KEPT)) {
+                    (Some(of), _) => known.logs.contains_key(of),
+                    (_, Some(of)) => known.kept.contains(of),
+                    _ => known.volumes.contains_key(name),
                 };
                 if !wanted {
                     fs::remove_file(&path)?;
@@ -284,6 +287,10 @@ impl Storage for Volumes {
         KINDS.iter().map(|kind| kind.to_string()).collect()
     }
 
+    fn features(&self, kind: &str) -> Vec<String> {
+        if KINDS.contains(&kind) { crate::features::of(kind) } else { Vec::new() }
+    }
+
     async fn create(&self, sr: &SrConfig, _: i64) -> Result<()> {
         self.faults.check("create")?;
         plain(&sr.uuid)?;
@@ -387,6 +394,7 @@ impl Storage for Volumes {
             }
             Ok(())
         })?;
+        self.forget_kept(sr, location)?;
         let path = self.path(sr, location);
         match fs::remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(trouble(&path, &e)),
@@ -440,6 +448,24 @@ impl Storage for Volumes {
         })
         .await?;
         self.keep(sr, Volume { virtual_size: source.virtual_size, ..volume })
+    }
+
+    async fn set_reset(&self, sr: &str, location: &str, reset: bool) -> Result<()> {
+        self.faults.check("set_reset")?;
+        self.volume(sr, location)?;
+        if reset { self.keep_content(sr, location).await } else { self.forget_kept(sr, location) }
+    }
+
+    async fn begin_epoch(&self, sr: &str, location: &str, reset: bool) -> Result<()> {
+        self.faults.check("begin_epoch")?;
+        if reset { self.reset(sr, location).await } else { Ok(()) }
+    }
+
+    async fn is_untouched(&self, sr: &str, location: &str) -> Result<bool> {
+        if self.is_kept(sr, location)? {
+            return self.is_as_kept(sr, location).await;
+        }
+        Ok(self.extents(sr, location).await?.is_empty())
     }
 
     async fn copy_volume(&self, from: (&str, &str), to: (&str, &str), progress: Progress) -> Result<()> {
@@ -577,5 +603,6 @@ impl Storage for Volumes {
     }
 }
 
+mod reset;
 #[cfg(test)]
 mod tests;

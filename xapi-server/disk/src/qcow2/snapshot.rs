@@ -70,6 +70,19 @@ pub fn children_of(volumes: &dyn Volumes, parent: &str) -> Result<Vec<String>> {
     Ok(children)
 }
 
+/// The size of a leaf and what it stands on, if it stands on something.
+pub(crate) fn below(volumes: &dyn Volumes, leaf: &str) -> Result<Option<(u64, Backing)>> {
+    let line = line(volumes, leaf)?;
+    let Some((_, Some(own))) = line.first() else {
+        return Err(Error::Chain(format!("{leaf:?} is no qcow2")));
+    };
+    if own.hidden {
+        return Err(Error::Refused(format!("{leaf:?} is an inner node")));
+    }
+    let parent = line.get(1).map(|(name, header)| Backing { name: name.clone(), raw: header.is_none() });
+    Ok(parent.map(|parent| (own.size, parent)))
+}
+
 /// As [`crate::vhd::snapshot::snapshot`], which calls this, for a qcow2 image.
 pub(crate) fn freeze(volumes: &dyn Volumes, s: &Snapshot) -> Result<bool> {
     let line = line(volumes, &s.leaf)?;

@@ -1,4 +1,4 @@
-//! Snapshot, clone and revert: freeze a leaf into an inner node and hang new leaves under it. Copies no data. The notes
+//! Snapshot, clone, revert and reset: freeze a leaf into an inner node and hang new leaves under it. Copies no data. The notes
 //! and renames are the same for qcow2 images, whose own part is [`crate::qcow2::snapshot`].
 //! No image involved may be open for writing meanwhile.
 
@@ -217,6 +217,56 @@ pub fn revert(volumes: &dyn Volumes, leaf: &str, to: &str, base: &str, room: Roo
     put(volumes, Some(&key), &note)?;
     perform(volumes, &note)?;
     volumes.drop_note(&key)
+}
+
+/// Drops what a leaf holds itself: it reads as what it stands on from then on, in its own size. One that stands on
+/// nothing stays as it is (returns false). Cut in between, it is as before or empty, by [`super::journal::recover`].
+///
+/// # Errors
+/// As [`snapshot`].
+pub fn empty(volumes: &dyn Volumes, leaf: &str, room: Room) -> Result<bool> {
+    check_idle(volumes)?;
+    let (by, old) = (format!("{leaf}.new"), format!("OLD_{leaf}"));
+    for name in [&by, &old] {
+        if volumes.exists(name)? {
+            return Err(Error::Refused(format!("{name:?} exists already")));
+        }
+    }
+    check_unused(volumes, leaf)?;
+    let making = Note::Making { new: vec![by.clone()] };
+    let (key, made) = match Format::of_name(leaf) {
+        Some(Format::Vhd) => {
+            let image = super::reader::Image::open(volumes.open(leaf, Access::Read)?)?;
+            if image.footer().hidden != 0 || !super::coalesce::children_of(volumes, leaf)?.is_empty() {
+                return Err(Error::Refused(format!("{leaf:?} is an inner node")));
+            }
+            let Some((name, layer)) = find_parent(volumes, &image)? else { return Ok(false) };
+            let size = image.virtual_size();
+            let mut new = NewImage::new(size, Some(ParentRef { name, uuid: uuid_of(&layer) }));
+            new.meta_size = size.max(u64::from(image.bat().len()) * u64::from(image.block_size()));
+            let key = put(volumes, None, &making)?;
+            (key, create(volumes, &by, &new, room))
+        }
+        Some(Format::Qcow2) => {
+            if !crate::qcow2::snapshot::children_of(volumes, leaf)?.is_empty() {
+                return Err(Error::Refused(format!("{leaf:?} is an inner node")));
+            }
+            let Some((size, below)) = crate::qcow2::snapshot::below(volumes, leaf)? else { return Ok(false) };
+            let key = put(volumes, None, &making)?;
+            (key, crate::qcow2::create::create(volumes, &by, size, Some(&below)))
+        }
+        _ => return Ok(false),
+    };
+    if let Err(e) = made {
+        undo_snapshot(volumes, std::slice::from_ref(&by))?;
+        volumes.drop_note(&key)?;
+        return Err(e);
+    }
+    let note = Note::Replacing { leaf: leaf.to_owned(), by, old };
+    put(volumes, Some(&key), &note)?;
+    perform(volumes, &note)?;
+    volumes.drop_note(&key)?;
+    Ok(true)
 }
 
 /// Lets `by` take the name of `leaf`, from wherever that stopped.

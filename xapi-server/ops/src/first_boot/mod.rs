@@ -15,7 +15,7 @@ mod templates;
 pub use network::with_bridge;
 pub use restrictions::{license_params, restrictions};
 pub use seed::{Hardware, Identity, Management, Nic, Pairs, Seed, SmRow};
-pub use sm::agree as agree_drivers;
+pub use sm::{Served, agree as agree_drivers};
 
 use xapi_schema::{DateTime, Ref, Result, classes::Host};
 use xapi_store::Tx;

@@ -19,7 +19,7 @@ mod vusb;
 use xapi_schema::{ApiEnum, ApiType, ClassId, ClassTag, Failure, Field, FromValue, Map, Ref, Result, errors};
 use xapi_store::{Read, Tx};
 
-pub use sr::features as sr_features;
+pub use sr::{driver_features, features as sr_features};
 pub use text::{state as state_text, vdi_type as vdi_type_text};
 
 /// How strictly a rule is asked for.

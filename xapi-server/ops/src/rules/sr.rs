@@ -30,7 +30,11 @@ fn feature(op: Op) -> Option<&'static str> {
 
 /// What the driver of an SR can do; nothing when there is no such driver.
 pub fn features(read: &impl Read, home: &Ref<Sr>) -> Vec<String> {
-    let Ok(kind) = read.get(home, sr::r#type) else { return Vec::new() };
+    read.get(home, sr::r#type).map(|kind| driver_features(read, &kind)).unwrap_or_default()
+}
+
+/// What the driver of a type can do; nothing when there is none.
+pub fn driver_features(read: &impl Read, kind: &str) -> Vec<String> {
     let drivers = read.rows(ClassId::Sm);
     let mut driver = drivers.map(|row| &row.record).filter(|record| record.get(sm::r#type) == kind);
     match driver.next() {

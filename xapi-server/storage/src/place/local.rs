@@ -173,7 +173,8 @@ pub async fn attach(ground: &Ground, sr: &SrConfig) -> Result<PathBuf> {
     let device = format!("/dev/{}/{}", group(sr), sr.uuid);
     ground.host.succeed("lvchange", &["-ay", &device]).await.map_err(failed)?;
     let mounted = async {
-        if sr.kind != "xfs" {
+        // Of a guarded SR nothing is put right but what mounting itself does: guests' writes need it mounted.
+        if sr.kind != "xfs" && !ground.policies.sr(&sr.uuid).guarded {
             // 1: errors were corrected. More means that people have to look.
             let checked = ground.host.run("fsck", &["-a", &device], &[]).await.map_err(failed)?;
             if checked.status > 1 {
@@ -278,4 +279,52 @@ pub fn attach_directory(sr: &SrConfig) -> Result<PathBuf> {
         return Ok(dir);
     }
     Err(backend_failure(47, "The SR is not available", &format!("no such directory: {}", dir.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        host::Script,
+        policy::{Policies, SrPolicy},
+    };
+
+    struct Guarded(bool);
+
+    impl Policies for Guarded {
+        fn sr(&self, _: &str) -> SrPolicy {
+            SrPolicy { guarded: self.0, ..SrPolicy::default() }
+        }
+        fn volume(&self, _: &str, _: &str) -> SrPolicy {
+            SrPolicy::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_guarded_file_system_is_mounted_and_not_put_right() {
+        let uuid = "6f2c1a3e-0000-4000-8000-0123456789ab";
+        let sr = SrConfig { uuid: uuid.into(), kind: "ext".into(), device_config: vec![], sm_config: vec![] };
+        for guarded in [false, true] {
+            let (dir, host) = (tempfile::tempdir().unwrap(), Arc::new(Script::default()));
+            for program in ["lvchange", "fsck", "mount"] {
+                host.answer(program, 0, "", "");
+            }
+            let ground = Ground {
+                host: host.clone(),
+                mounts: dir.path().to_owned(),
+                dev: "/dev".into(),
+                policies: Arc::new(Guarded(guarded)),
+                sys: "/sys".into(),
+                sessions: Arc::default(),
+            };
+            attach(&ground, &sr).await.unwrap();
+            let asked = host.asked();
+            let programs: Vec<&str> = asked.iter().filter_map(|line| line.split(' ').next()).collect();
+            let wanted: &[&str] =
+                if guarded { &["lvchange", "mount"] } else { &["lvchange", "fsck", "mount"] };
+            assert_eq!(programs, wanted);
+        }
+    }
 }

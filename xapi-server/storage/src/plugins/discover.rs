@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use xapi_backend::storage::Driver;
+use xapi_backend::{features as known, storage::Driver};
 use xapi_schema::Value;
 
 use super::protocol::{Members, call};
@@ -50,13 +50,13 @@ fn driver(path: &Path, told: &Value) -> Result<Driver, String> {
     let file = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
     let kind = file.strip_suffix("SR").unwrap_or_default().to_lowercase();
     let text = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or_default().to_string();
-    let features = told.get("capabilities").and_then(Value::as_set).ok_or("it tells no capabilities")?;
-    let mut features: Vec<String> = features.iter().filter_map(|f| f.as_str().map(str::to_owned)).collect();
+    let words = told.get("capabilities").and_then(Value::as_set).ok_or("it tells no capabilities")?;
+    let mut features: Vec<String> = words.iter().filter_map(|f| f.as_str().map(str::to_owned)).collect();
     // A driver whose disks wait while it works is one that is told when they are used.
     if features.iter().any(|f| f == "ATOMIC_PAUSE") {
         features.extend(["VDI_ACTIVATE".to_string(), "VDI_DEACTIVATE".to_string()]);
     }
-    features.retain(|f| KNOWN.contains(&f.split('/').next().unwrap_or_default()));
+    features.retain(|f| known::KNOWN.contains(&known::split(f).0));
     features.sort();
     features.dedup();
     let keys = told.get("configuration").and_then(Value::as_set).unwrap_or_default();
@@ -77,47 +77,6 @@ fn driver(path: &Path, told: &Value) -> Result<Driver, String> {
         filename: path.display().to_string(),
     })
 }
-
-/// Features clients know; what else a driver tells is its own affair.
-const KNOWN: &[&str] = &[
-    "SR_CREATE",
-    "SR_DELETE",
-    "SR_ATTACH",
-    "SR_DETACH",
-    "SR_SCAN",
-    "SR_PROBE",
-    "SR_UPDATE",
-    "SR_SUPPORTS_LOCAL_CACHING",
-    "SR_METADATA",
-    "SR_TRIM",
-    "SR_MULTIPATH",
-    "SR_CACHING",
-    "SR_STATS",
-    "VDI_CREATE",
-    "VDI_DELETE",
-    "VDI_ATTACH",
-    "VDI_DETACH",
-    "VDI_MIRROR",
-    "VDI_MIRROR_IN",
-    "VDI_RESIZE",
-    "VDI_RESIZE_ONLINE",
-    "VDI_CLONE",
-    "VDI_SNAPSHOT",
-    "VDI_ACTIVATE",
-    "VDI_ACTIVATE_READONLY",
-    "VDI_DEACTIVATE",
-    "VDI_UPDATE",
-    "VDI_INTRODUCE",
-    "VDI_GENERATE_CONFIG",
-    "VDI_ATTACH_OFFLINE",
-    "VDI_RESET_ON_BOOT",
-    "VDI_CONFIG_CBT",
-    "VDI_COMPOSE",
-    "LARGE_VDI",
-    "THIN_PROVISIONING",
-    "VDI_READ_CACHING",
-    "VDI_REVERT",
-];
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use xapi_backend::{program::Output, storage::SrConfig};
+use xapi_backend::{Storage, program::Output, storage::SrConfig};
 use xapi_datapath::{DataPaths, Kind, Settings};
 use xapi_storage::{
     Native,
@@ -21,7 +21,7 @@ use xapi_storage::{
     lvm::{MGT, group_of, mgt::Table, report},
 };
 
-use super::{SR, Set, disk_server, fake_lvm::FakeLvm};
+use super::{SR, Set, disk_server, fake_lvm::FakeLvm, left};
 
 /// What becomes of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +92,9 @@ impl Host for Telling {
 
 /// Where an SR on LVM is tried.
 pub struct LvmPlace {
+    /// Ended first; then the group goes, then the directory.
+    pub servers: Option<left::Servers>,
+    pub group: Option<left::Group>,
     /// What runs.
     pub run: PathBuf,
     pub policies: Arc<Set>,
@@ -115,7 +118,9 @@ impl LvmPlace {
         let builder = builder.prefix("xs");
         let dir = builder.tempdir_in(memory).or_else(|_| builder.tempdir()).unwrap();
         let place = LvmPlace::over(dir.path().to_owned());
-        LvmPlace { dir: Some(dir), ..place }
+        let servers = Some(left::Servers(place.run.clone()));
+        let group = given().map(|device| left::Group { device, name: group_of(SR) });
+        LvmPlace { servers, group, dir: Some(dir), ..place }
     }
 
     /// A place that another process began.
@@ -131,7 +136,18 @@ impl LvmPlace {
         };
         let told = std::env::var("XENNIX_LVM_TRACE").is_ok_and(|asked| !asked.is_empty());
         let host: Arc<dyn Host> = if told { Arc::new(Telling(host)) } else { host };
-        LvmPlace { run, policies: Arc::default(), host, dev, device, allocation: "thick", dir: None }
+        LvmPlace {
+            // Whoever began it clears it up.
+            servers: None,
+            group: None,
+            run,
+            policies: Arc::default(),
+            host,
+            dev,
+            device,
+            allocation: "thick",
+            dir: None,
+        }
     }
 
     /// Its directory.
@@ -142,6 +158,14 @@ impl LvmPlace {
     /// Storage as a fresh process has it.
     pub fn native(&self) -> Native {
         self.native_with(self.host.clone())
+    }
+
+    /// The same with an SR made there and attached.
+    pub async fn ready(&self) -> Native {
+        let storage = self.native();
+        storage.create(&self.config(), 0).await.unwrap();
+        storage.attach(&self.config()).await.unwrap();
+        storage
     }
 
     /// The same by other tools.

@@ -2,6 +2,8 @@
 #![allow(dead_code)] // Each test program uses its own part.
 
 pub mod fake_lvm;
+pub mod guest;
+pub mod left;
 pub mod lvm;
 pub mod mount;
 pub mod target;
@@ -14,7 +16,10 @@ use std::{
     time::Duration,
 };
 
-use xapi_backend::storage::{NewVolume, SrConfig};
+use xapi_backend::{
+    Storage,
+    storage::{NewVolume, SrConfig},
+};
 use xapi_datapath::{DataPaths, Kind, Settings};
 use xapi_storage::{
     Native,
@@ -47,6 +52,8 @@ impl Policies for Set {
 
 /// A directory with room for an SR and for what runs.
 pub struct Place {
+    /// Ended before the directory goes.
+    pub servers: left::Servers,
     pub dir: tempfile::TempDir,
     pub policies: Arc<Set>,
     pub location: PathBuf,
@@ -60,7 +67,7 @@ impl Place {
         let builder = builder.prefix("xs");
         let dir = builder.tempdir_in(memory).or_else(|_| builder.tempdir()).unwrap();
         let location = dir.path().join("sr");
-        Place { location, dir, policies: Arc::default() }
+        Place { servers: left::Servers(dir.path().join("r")), location, dir, policies: Arc::default() }
     }
 
     /// The same with the SR somewhere else.
@@ -82,6 +89,14 @@ impl Place {
         let mounts = self.dir.path().join("mnt");
         let settings = xapi_storage::Settings { mounts, dev: "/dev".into(), sys: "/sys".into() };
         Native::new(Arc::new(System), self.policies.clone(), paths, settings)
+    }
+
+    /// The same with an SR made there and attached.
+    pub async fn ready(&self) -> Native {
+        let storage = self.native();
+        storage.create(&self.config(), 0).await.unwrap();
+        storage.attach(&self.config()).await.unwrap();
+        storage
     }
 
     pub fn config(&self) -> SrConfig {
@@ -146,4 +161,9 @@ pub fn disk_server() -> PathBuf {
 /// A uuid nobody had.
 pub fn fresh() -> String {
     uuid::Uuid::new_v4().to_string()
+}
+
+/// The code of a failure; nothing for a success.
+pub fn code<T>(outcome: xapi_schema::Result<T>) -> String {
+    outcome.err().map(|e| e.code.to_string()).unwrap_or_default()
 }

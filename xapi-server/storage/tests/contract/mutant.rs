@@ -29,6 +29,18 @@ pub enum Mutation {
     LostMiddle,
     /// Tracking can't be ended.
     KeptTracking,
+    /// A revert does nothing.
+    SkippedRevert,
+    /// A revert leaves the snapshot with something else.
+    TakenSnapshot,
+    /// What was discarded is still taken.
+    KeptSpace,
+    /// A disk that is to go back stays as it was left.
+    SkippedReset,
+    /// Each start takes a disk back.
+    EagerReset,
+    /// Nobody hears that the SR is guarded.
+    Unguarded,
 }
 
 type Held = HashMap<String, Vec<(u64, Vec<u8>)>>;
@@ -65,6 +77,9 @@ impl Mutant {
 impl Storage for Mutant {
     fn kinds(&self) -> Vec<String> {
         self.inner.kinds()
+    }
+    fn features(&self, kind: &str) -> Vec<String> {
+        self.inner.features(kind)
     }
     async fn create(&self, sr: &SrConfig, size: i64) -> Result<()> {
         self.inner.create(sr, size).await
@@ -118,7 +133,27 @@ impl Storage for Mutant {
         Ok(grown)
     }
     async fn revert_volume(&self, sr: &str, at: &str, to: &str) -> Result<Volume> {
-        self.inner.revert_volume(sr, at, to).await
+        if self.mutation == Mutation::SkippedRevert {
+            return self.inner.stat_volume(sr, at).await;
+        }
+        let reverted = self.inner.revert_volume(sr, at, to).await?;
+        if self.mutation == Mutation::TakenSnapshot {
+            self.inner.write(sr, to, 1000, b"other!".to_vec()).await?;
+        }
+        Ok(reverted)
+    }
+    async fn set_reset(&self, sr: &str, at: &str, reset: bool) -> Result<()> {
+        self.inner.set_reset(sr, at, reset).await
+    }
+    async fn begin_epoch(&self, sr: &str, at: &str, reset: bool) -> Result<()> {
+        match self.mutation {
+            Mutation::SkippedReset => Ok(()),
+            Mutation::EagerReset => self.inner.begin_epoch(sr, at, true).await,
+            _ => self.inner.begin_epoch(sr, at, reset).await,
+        }
+    }
+    async fn end_epoch(&self, sr: &str, at: &str) -> Result<()> {
+        self.inner.end_epoch(sr, at).await
     }
     async fn copy_volume(&self, from: (&str, &str), to: (&str, &str), progress: Progress) -> Result<()> {
         self.inner.copy_volume(from, to, progress).await
@@ -161,7 +196,14 @@ impl Storage for Mutant {
         self.inner.open_volume(sr, at, writable).await
     }
     async fn close_volume(&self, sr: &str, at: &str) -> Result<()> {
-        self.inner.close_volume(sr, at).await
+        self.inner.close_volume(sr, at).await?;
+        if self.mutation == Mutation::KeptSpace {
+            for n in 4..12 {
+                self.inner.write(sr, at, n << 20, vec![5; 1 << 20]).await?;
+            }
+            self.inner.flush(sr, at).await?;
+        }
+        Ok(())
     }
     async fn flush(&self, sr: &str, at: &str) -> Result<()> {
         self.inner.flush(sr, at).await

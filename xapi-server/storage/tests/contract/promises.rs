@@ -7,6 +7,7 @@ use xapi_backend::{
     storage::{Progress, SrConfig, Volume},
 };
 
+use super::newer;
 use crate::common::{fresh, new};
 
 /// Who is asked.
@@ -14,63 +15,59 @@ pub struct World {
     pub config: SrConfig,
     /// Storage as a fresh process has it, over what an earlier one made durable.
     pub open: Box<dyn Fn() -> Arc<dyn Storage> + Send + Sync>,
+    /// Guards the SR, or lets it be changed again; nothing where nobody guards.
+    pub guard: Option<Box<dyn Fn(bool) + Send + Sync>>,
+    /// Bytes the SR's place takes, where somebody else than the storage can say.
+    pub taken: Option<Box<dyn Fn() -> u64 + Send + Sync>>,
 }
 
-const MIB: i64 = 1 << 20;
+pub const MIB: i64 = 1 << 20;
 
-macro_rules! ensure {
-    ($holds:expr, $($why:tt)*) => {
-        if !$holds {
-            return Err(format!($($why)*));
-        }
-    };
-}
-
-fn told(e: xapi_schema::Failure) -> String {
+pub fn told(e: xapi_schema::Failure) -> String {
     format!("{} {:?}", e.code, e.params)
 }
 
-fn code<T>(outcome: xapi_schema::Result<T>) -> Option<String> {
+pub fn code<T>(outcome: xapi_schema::Result<T>) -> Option<String> {
     outcome.err().map(|e| e.code.to_string())
 }
 
-struct Sr {
-    storage: Arc<dyn Storage>,
-    sr: String,
+pub struct Sr {
+    pub storage: Arc<dyn Storage>,
+    pub sr: String,
 }
 
 impl Sr {
-    async fn attached(world: &World) -> Result<Sr, String> {
+    pub async fn attached(world: &World) -> Result<Sr, String> {
         let storage = (world.open)();
         storage.attach(&world.config).await.map_err(told)?;
         Ok(Sr { storage, sr: world.config.uuid.clone() })
     }
 
-    async fn make(&self, size: i64) -> Result<Volume, String> {
+    pub async fn make(&self, size: i64) -> Result<Volume, String> {
         self.storage.create_volume(&self.sr, new(size)).await.map_err(told)
     }
 
-    async fn write(&self, at: &str, offset: u64, bytes: &[u8]) -> Result<(), String> {
+    pub async fn write(&self, at: &str, offset: u64, bytes: &[u8]) -> Result<(), String> {
         self.storage.write(&self.sr, at, offset, bytes.to_vec()).await.map_err(told)
     }
 
-    async fn read(&self, at: &str, offset: u64, length: usize) -> Result<Vec<u8>, String> {
+    pub async fn read(&self, at: &str, offset: u64, length: usize) -> Result<Vec<u8>, String> {
         self.storage.read(&self.sr, at, offset, length).await.map_err(told)
     }
 
-    async fn flush(&self, at: &str) -> Result<(), String> {
+    pub async fn flush(&self, at: &str) -> Result<(), String> {
         self.storage.flush(&self.sr, at).await.map_err(told)
     }
 
-    async fn size(&self, at: &str) -> Result<i64, String> {
+    pub async fn size(&self, at: &str) -> Result<i64, String> {
         Ok(self.storage.stat_volume(&self.sr, at).await.map_err(told)?.virtual_size)
     }
 
-    async fn destroy(&self, at: &str) -> Result<(), String> {
+    pub async fn destroy(&self, at: &str) -> Result<(), String> {
         self.storage.destroy_volume(&self.sr, at).await.map_err(told)
     }
 
-    async fn shown(&self) -> Result<BTreeMap<String, Volume>, String> {
+    pub async fn shown(&self) -> Result<BTreeMap<String, Volume>, String> {
         let all = self.storage.scan(&self.sr).await.map_err(told)?;
         Ok(all.into_iter().filter(|v| !v.hidden).map(|v| (v.location.clone(), v)).collect())
     }
@@ -105,6 +102,9 @@ pub async fn keep(world: &World) -> Result<(), String> {
     twins(&sr, &disk).await?;
     resized(&sr, &disk).await?;
     copied(&sr, &disk).await?;
+    newer::trimmed(world, &sr).await?;
+    let sr = newer::reset(world, sr).await?;
+    newer::guarded(world, &sr).await?;
     let sr = tracked(world, sr).await?;
     sr.storage.detach(&sr.sr).await.map_err(told)?;
     let sr = Sr::attached(world).await?;

@@ -45,7 +45,11 @@ async fn probe(
 ) -> Result<String> {
     cx.snapshot().record(&home)?;
     assert_known(&cx, &kind)?;
-    cx.xapi.backends.storage.probe(&kind.to_lowercase(), &device_config.0).await
+    let kind = kind.to_lowercase();
+    if !rules::driver_features(&*cx.snapshot(), &kind).iter().any(|has| has == "SR_PROBE") {
+        return Err(Failure::new("SR_BACKEND_FAILURE", ["the driver does not probe", "", ""]));
+    }
+    cx.xapi.backends.storage.probe(&kind, &device_config.0).await
 }
 
 /// Probing in structures is for drivers of another kind, of which there are none here.

@@ -202,5 +202,8 @@ pub async fn refresh_stat(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
 
 async fn update(cx: Cx, this: Ref<Sr>) -> Result<()> {
     assert_free(&*cx.snapshot(), &this)?;
+    if !rules::sr_features(&*cx.snapshot(), &this).iter().any(|has| has == "SR_UPDATE") {
+        return Err(xapi_schema::errors::SR_OPERATION_NOT_SUPPORTED.with([&this]));
+    }
     refresh_stat(&cx, &this).await
 }

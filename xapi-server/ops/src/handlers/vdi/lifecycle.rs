@@ -3,7 +3,7 @@
 use xapi_backend::storage::NewVolume;
 use xapi_schema::{
     ClassId, Ref, Result, Value,
-    classes::{Sr, StorageOperations, Vdi, VdiOperations, VdiType, Vm, sr, vdi, vm},
+    classes::{Host, Sr, StorageOperations, Vdi, VdiOperations, VdiType, Vm, sr, vdi, vm},
     errors,
 };
 use xapi_store::{Read, Tx};
@@ -27,6 +27,7 @@ pub fn register(on: &mut Registry) {
     on.on(vdi::call::db_forget, db_forget);
     on.on(vdi::call::force_unlock, force_unlock);
     on.on(vdi::call::update, update);
+    on.on(vdi::call::generate_config, generate_config);
 }
 
 async fn create(cx: Cx, members: Value) -> Result<Ref<Vdi>> {
@@ -233,7 +234,9 @@ async fn introduce_in(cx: &Cx, home: &Ref<Sr>, args: Value) -> Result<Ref<Vdi>> 
     let uuid = repository::usable(cx, home)?;
     let location = text(&args, "location");
     assert_location_free(&*cx.snapshot(), home, &location)?;
-    let mut volume = cx.xapi.backends.storage.stat_volume(&uuid, &location).await?;
+    let config = texts(&args, "sm_config").0;
+    let storage = &cx.xapi.backends.storage;
+    let mut volume = storage.introduce_volume(&uuid, &location, &text(&args, "uuid"), &config).await?;
     for (field, name) in [(&mut volume.name, "name_label"), (&mut volume.description, "name_description")] {
         let given = text(&args, name);
         if !given.is_empty() {
@@ -286,7 +289,9 @@ async fn update(cx: Cx, this: Ref<Vdi>) -> Result<()> {
     let work = async {
         let place = place(&cx, &this)?;
         repository::assert_free(&*cx.snapshot(), &place.home)?;
-        let volume = cx.xapi.backends.storage.stat_volume(&place.sr, &place.location).await?;
+        let storage = &cx.xapi.backends.storage;
+        storage.records_changed(&place.sr, &place.location).await?;
+        let volume = storage.stat_volume(&place.sr, &place.location).await?;
         let target = this.clone();
         cx.commit(move |tx| {
             tx.set(&target, vdi::virtual_size, volume.virtual_size)?;
@@ -296,4 +301,14 @@ async fn update(cx: Cx, this: Ref<Vdi>) -> Result<()> {
         .await
     };
     guard::within(&cx, &this, VdiOperations::Update, work).await
+}
+
+/// What the driver says a host attaches the disk by when there is no toolstack to ask.
+async fn generate_config(cx: Cx, home: Ref<Host>, this: Ref<Vdi>) -> Result<String> {
+    cx.snapshot().record(&home)?;
+    let work = async {
+        let place = place(&cx, &this)?;
+        cx.xapi.backends.storage.generate_config(&place.sr, &place.location).await
+    };
+    guard::within(&cx, &this, VdiOperations::GenerateConfig, work).await
 }

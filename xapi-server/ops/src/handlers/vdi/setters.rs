@@ -1,7 +1,7 @@
 //! Setters of `VDI` that do more than write a field.
 
 use xapi_schema::{
-    ApiType, Failure, Field, Ref, Result,
+    ApiType, Field, Ref, Result,
     classes::{OnBoot, StorageOperations, Vdi, VdiOperations, VmPowerState as State, vbd, vdi, vm},
     errors,
 };
@@ -56,19 +56,29 @@ async fn told_by_driver<T: ApiType + Send + 'static>(
 async fn set_name_label(cx: Cx, this: Ref<Vdi>, value: String) -> Result<()> {
     let description = cx.snapshot().get(&this, vdi::name_description)?;
     rename(&cx, &this, &value, &description).await?;
-    cx.commit(move |tx| tx.set(&this, vdi::name_label, value)).await
+    let target = this.clone();
+    cx.commit(move |tx| tx.set(&target, vdi::name_label, value)).await?;
+    renamed(&cx, &this).await
 }
 
 async fn set_name_description(cx: Cx, this: Ref<Vdi>, value: String) -> Result<()> {
     let label = cx.snapshot().get(&this, vdi::name_label)?;
     rename(&cx, &this, &label, &value).await?;
-    cx.commit(move |tx| tx.set(&this, vdi::name_description, value)).await
+    let target = this.clone();
+    cx.commit(move |tx| tx.set(&target, vdi::name_description, value)).await?;
+    renamed(&cx, &this).await
 }
 
 /// The driver keeps names too, so that a lost database can be rebuilt.
 async fn rename(cx: &Cx, this: &Ref<Vdi>, label: &str, description: &str) -> Result<()> {
     let place = place(cx, this)?;
     cx.xapi.backends.storage.name_volume(&place.sr, &place.location, label, description).await
+}
+
+/// A driver that reads names in the records does so now.
+async fn renamed(cx: &Cx, this: &Ref<Vdi>) -> Result<()> {
+    let place = place(cx, this)?;
+    cx.xapi.backends.storage.records_changed(&place.sr, &place.location).await
 }
 
 /// Every VM that has the disk must be halted.
@@ -85,15 +95,33 @@ fn assert_halted(read: &impl Read, this: &Ref<Vdi>) -> Result<()> {
 }
 
 async fn set_on_boot(cx: Cx, this: Ref<Vdi>, value: OnBoot) -> Result<()> {
-    let target = this.clone();
-    let work = cx.commit(move |tx| {
-        assert_halted(tx, &target)?;
-        if value == OnBoot::Reset {
-            // Nothing drops a disk's contents at a start yet, so nobody shall rely on it.
-            return Err(Failure::not_implemented("VDI.set_on_boot to reset"));
+    let work = async {
+        assert_halted(&*cx.snapshot(), &this)?;
+        let place = place(&cx, &this)?;
+        let storage = &cx.xapi.backends.storage;
+        let reset = value == OnBoot::Reset;
+        if reset && cx.snapshot().get(&this, vdi::on_boot)? == value {
+            // What it goes back to stays what it was when that was said first.
+            return Ok(());
         }
-        tx.set(&target, vdi::on_boot, value)
-    });
+        // Kept before the record says so: a start in between loses nothing.
+        if reset {
+            storage.set_reset(&place.sr, &place.location, true).await?;
+        }
+        let target = this.clone();
+        let written = cx.commit(move |tx| {
+            assert_halted(tx, &target)?;
+            tx.set(&target, vdi::on_boot, value)?;
+            rules::refresh(tx, &target)
+        });
+        let written = written.await;
+        if (!reset || written.is_err())
+            && let Err(failure) = storage.set_reset(&place.sr, &place.location, false).await
+        {
+            tracing::warn!(%failure, vdi = %this, "what a disk was to start with is kept longer than it is needed");
+        }
+        written
+    };
     within_both(&cx, &this, StorageOperations::VdiSetOnBoot, VdiOperations::SetOnBoot, work).await
 }
 

@@ -2,7 +2,7 @@
 
 use xapi_schema::{
     Map, Ref, Result,
-    classes::{StorageOperations, Vdi, VdiOperations, vdi},
+    classes::{OnBoot, StorageOperations, Vdi, VdiOperations, vbd, vdi},
     errors,
 };
 use xapi_store::Read;
@@ -67,6 +67,12 @@ async fn twin(
 ) -> Result<Ref<Vdi>> {
     let place = place(cx, this)?;
     let storage = &cx.xapi.backends.storage;
+    // A copy would move what its origin goes back to at a start, unless there is nothing to go back from.
+    if cx.snapshot().get(this, vdi::on_boot)? == OnBoot::Reset
+        && (in_use(&*cx.snapshot(), this)? || !storage.is_untouched(&place.sr, &place.location).await?)
+    {
+        return Err(errors::VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION.bare());
+    }
     let note = unfinished::expect(cx, &place.home, None).await?;
     let made = if frozen {
         storage.snapshot_volume(&place.sr, &place.location, &note.uuid).await
@@ -93,10 +99,22 @@ async fn twin(
         })
         .await;
     match &written {
-        Ok(_) => restat(cx, &place.home).await,
+        Ok(_) => {
+            // The disk is there whatever its driver makes of its names.
+            if let Err(failure) = storage.records_changed(&place.sr, &location).await {
+                tracing::warn!(%failure, location, "a driver did not take the names of a new disk");
+            }
+            restat(cx, &place.home).await;
+        }
         Err(_) => lifecycle::remove_volume(cx, &place.sr, &location, note).await,
     }
     written
+}
+
+/// Does a guest have the disk now?
+fn in_use(read: &impl Read, this: &Ref<Vdi>) -> Result<bool> {
+    let users = read.get(this, vdi::VBDs)?;
+    Ok(users.iter().any(|user| read.get(user, vbd::currently_attached).unwrap_or(false)))
 }
 
 /// Gives the disk a snapshot was taken from the snapshot's content.

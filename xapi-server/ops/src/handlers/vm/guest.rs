@@ -13,7 +13,7 @@ use xapi_schema::{
 };
 use xapi_store::{Read, Tx};
 
-use super::{power, reset, suspend};
+use super::{epoch, power, reset, suspend};
 use crate::{
     Cx, Xapi,
     handlers::{console, vbd as disk, vif as nic, vtpm},
@@ -315,7 +315,9 @@ async fn ended_by_itself(cx: &Cx, this: &Ref<Vm>, ended: &Happened) -> Result<()
                 }
                 reset::halted(tx, &target, false)
             })
-            .await
+            .await?;
+            epoch::end(cx, this).await;
+            Ok(())
         }
     }
 }

@@ -4,6 +4,7 @@ mod create;
 mod destroy;
 mod devices;
 pub mod domain;
+mod epoch;
 pub mod guest;
 mod import;
 mod memory;

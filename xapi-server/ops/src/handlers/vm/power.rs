@@ -8,7 +8,7 @@ use xapi_schema::{
 };
 use xapi_store::Read;
 
-use super::{guest, note, placement, reset, start};
+use super::{epoch, guest, note, placement, reset, start};
 use crate::{Cx, Registry, guard, handlers::vdi as disk, rules, task};
 
 /// Seconds a guest has to shut down.
@@ -88,6 +88,7 @@ async fn ask(cx: &Cx, this: &Ref<Vm>, request: Request, seconds: u64) -> Result<
 async fn ended(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
     let target = this.clone();
     cx.commit(move |tx| reset::halted(tx, &target, false)).await?;
+    epoch::end(cx, this).await;
     start::wait(cx, cx.snapshot().get(this, vm::shutdown_delay)?).await;
     Ok(())
 }
@@ -118,7 +119,9 @@ pub async fn stop(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
                 tx.set(&target, vm::suspend_VDI, Ref::null())?;
                 reset::halted(tx, &target, true)
             })
-            .await
+            .await?;
+            epoch::end(cx, this).await;
+            Ok(())
         }
         State::Running | State::Paused => {
             guest::end(cx, this).await?;
@@ -238,9 +241,11 @@ pub async fn rebuild(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
     cx.xapi.backends.hypervisor.destroy_to_rebuild(&record.get(vm::uuid)).await?;
     let target = this.clone();
     cx.commit(move |tx| guest::vanish(tx, &target)).await?;
+    epoch::end(cx, this).await;
     if let Err(failure) = start::launch(cx, this, &home, false, None).await {
         let target = this.clone();
         cx.commit(move |tx| reset::halted(tx, &target, false)).await?;
+        epoch::end(cx, this).await;
         // There is nothing left to be built again.
         cx.xapi.backends.hypervisor.destroy(&record.get(vm::uuid)).await?;
         return Err(failure);

@@ -12,7 +12,7 @@ use xapi_schema::{
 use xapi_store::{Read, Tx};
 
 use super::{
-    domain, guest, memory, note,
+    domain, epoch, guest, memory, note,
     placement::{self, Wanted},
     reset,
 };
@@ -193,6 +193,7 @@ async fn boot(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) -> Result
     if let Err(failure) = launch(cx, this, home, paused, None).await {
         let target = this.clone();
         cx.commit(move |tx| reset::halted(tx, &target, false)).await?;
+        epoch::end(cx, this).await;
         return Err(failure);
     }
     wait(cx, cx.snapshot().get(this, vm::start_delay)?).await;
@@ -254,7 +255,10 @@ pub async fn launch(
     let hypervisor = &cx.xapi.backends.hypervisor;
     let started = match image {
         Some(image) => hypervisor.restore(spec, image).await?,
-        None => hypervisor.build(spec).await?,
+        None => {
+            epoch::begin(cx, this).await?;
+            hypervisor.build(spec).await?
+        }
     };
     let written = record_start(cx, this, home, started, paused, restored).await;
     let running = match written {
