@@ -3,22 +3,17 @@
 //! in a bed (`tests/in-bed gone`), which says so by `XENNIX_BED_FILES`; anywhere else it says what it leaves out.
 
 mod common;
-#[allow(dead_code)] // Shared with the disk server's own tests.
-#[path = "../../disk/tests/common/nbd.rs"]
-mod nbd;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use common::{
-    Place, SR, fresh, new,
+    Place, SR, fresh,
+    guest::{Client, connect},
+    new,
     target::{CHAP, IQN, config, eventually, holds, initiator, session, shell, target},
 };
-use nbd::Client;
 use nix::sys::signal::Signal;
-use xapi_backend::{
-    Storage,
-    storage::{DataPath, SrConfig},
-};
+use xapi_backend::{Storage, storage::SrConfig};
 use xapi_schema::Failure;
 use xapi_storage::Native;
 use xennix_disk::nbd::proto::command;
@@ -164,13 +159,6 @@ impl Stage {
         }
         storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
         storage.delete(SR).await.unwrap();
-    }
-}
-
-fn connect(path: &DataPath) -> Client {
-    match path {
-        DataPath::Nbd { socket, export } => Client::connect(socket, export, &[]),
-        other => panic!("no socket: {other:?}"),
     }
 }
 
