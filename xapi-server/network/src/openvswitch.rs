@@ -58,6 +58,9 @@ impl OpenVswitch {
         }
         for device in switch::devices(link) {
             if let Some(on) = self.line(&format!("iface-to-br {device}")).await {
+                if self.line(&format!("port-to-br {device}")).await.is_none() {
+                    there.inside.push(device.clone());
+                }
                 there.on.push((device, on));
             }
         }

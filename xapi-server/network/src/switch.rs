@@ -15,6 +15,8 @@ pub struct There {
     pub on: Vec<(String, String)>,
     /// Cards in the bond.
     pub bonded: Vec<String>,
+    /// Cards that are in some bond, and so no ports by themselves.
+    pub inside: Vec<String>,
 }
 
 /// A command in words.
@@ -70,8 +72,9 @@ pub fn commands(link: &Link, there: &There) -> Vec<String> {
     match &link.below {
         Below::Nothing | Below::Vlan { .. } => {}
         Below::Device(device) => {
-            if off(device) {
-                tell(format!("--if-exists del-port {device}"));
+            // The port it is in goes: a bond that loses a card has been taken apart.
+            if off(device) || there.inside.contains(device) {
+                tell(format!("--if-exists --with-iface del-port {device}"));
             }
             tell(format!("--may-exist add-port {bridge} {device}"));
         }
@@ -82,7 +85,7 @@ pub fn commands(link: &Link, there: &There) -> Vec<String> {
                 tell(format!("--if-exists del-port {device}"));
                 let taken = members.iter().filter(|m| there.on.iter().any(|(known, _)| known == *m));
                 for member in taken.filter(|member| !there.bonded.contains(member)) {
-                    tell(format!("--if-exists del-port {member}"));
+                    tell(format!("--if-exists --with-iface del-port {member}"));
                 }
                 tell(format!("--fake-iface add-bond {bridge} {device} {}", members.join(" ")));
             }
@@ -186,9 +189,14 @@ mod tests {
         let on = |bridge: &str| There { on: vec![("eth0".into(), bridge.into())], ..There::default() };
         assert!(
             told(card(), &on("xenbr0"))
-                .contains("-- --if-exists del-port eth0 -- --may-exist add-port xapi0 eth0")
+                .contains("-- --if-exists --with-iface del-port eth0 -- --may-exist add-port xapi0 eth0")
         );
         assert!(!told(card(), &on("xapi0")).contains("del-port"));
+        // A bond on this very bridge is taken apart.
+        let inside = There { inside: vec!["eth0".into()], ..on("xapi0") };
+        assert!(
+            told(card(), &inside).contains("--with-iface del-port eth0 -- --may-exist add-port xapi0 eth0")
+        );
     }
 
     #[test]
@@ -196,7 +204,9 @@ mod tests {
         let on = |bridge: &str| vec![("eth0".into(), bridge.into()), ("eth1".into(), bridge.into())];
         let text = told(bonded(), &There { on: on("xenbr0"), ..There::default() });
         assert!(
-            text.contains("--if-exists del-port eth1 -- --fake-iface add-bond xapi0 bond0 eth0 eth1"),
+            text.contains(
+                "--if-exists --with-iface del-port eth1 -- --fake-iface add-bond xapi0 bond0 eth0 eth1"
+            ),
             "{text}"
         );
         assert!(text.contains("set port bond0 lacp=off bond_mode=balance-slb"), "{text}");

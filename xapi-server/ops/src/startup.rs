@@ -12,7 +12,7 @@ use xapi_store::{Read, Tx};
 use crate::{
     Cx, Xapi,
     first_boot::{Served, agree_drivers},
-    handlers::{console, pbd, pif, sr as repository, vm, vtpm},
+    handlers::{console, host::way_back, pbd, pif, sr as repository, vm, vtpm},
     rules,
 };
 
@@ -133,6 +133,7 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
         tracing::warn!(%failure, "what is plugged into this host could not be found out");
     }
     pif::plug_all(&cx).await;
+    way_back::resume(&cx).await;
     if let Err(failure) = pif::watch(&cx).await {
         tracing::warn!(%failure, "the network cards do not say how they are");
     }

@@ -179,6 +179,20 @@ async fn a_change_nobody_confirms_is_taken_back() {
 }
 
 #[tokio::test]
+async fn a_management_change_that_fails_leaves_the_host_where_it_was() {
+    let host = Host::new().await;
+    let (first, second) = host.cards().await;
+    host.fixed(&first, "192.0.2.7").await;
+    host.fixed(&second, "192.0.2.8").await;
+    host.ok("host.management_reconfigure", [str(&first)]).await;
+    let broken = Failure::internal("no address");
+    host.levers.faults.fail_next("address", broken.clone());
+    assert_eq!(host.err("host.management_reconfigure", [str(&second)]).await, broken);
+    assert_eq!(host.address().await, "192.0.2.7");
+    assert_eq!(host.get("PIF", "management", &second).await, Value::Bool(false));
+}
+
+#[tokio::test]
 async fn a_tunnel_needs_an_address_below() {
     let host = Host::new().await;
     let (first, _) = host.cards().await;

@@ -417,13 +417,14 @@ async fn dissolve(cx: &Cx, this: &Ref<Bond>) -> Result<()> {
             card::apply_addresses(cx, leader).await?;
             move_cards(cx, &joined, &theirs, &home).await?;
         }
-        cx.xapi.backends.network.bring_down(&bridge).await?;
-        for member in members.iter().filter(|member| Some(*member) != leader.as_ref()) {
-            link::bring_up(cx, &cx.snapshot().get(member, pif::network)?).await?;
-        }
+        // So do VLANs: some bridges do not go while one is on them.
         for above in &up {
             card::bring_up(cx, above).await?;
             card::apply_addresses(cx, above).await?;
+        }
+        cx.xapi.backends.network.bring_down(&bridge).await?;
+        for member in members.iter().filter(|member| Some(*member) != leader.as_ref()) {
+            link::bring_up(cx, &cx.snapshot().get(member, pif::network)?).await?;
         }
     } else if let Some(leader) = &leader {
         let theirs = cx.snapshot().get(leader, pif::network)?;

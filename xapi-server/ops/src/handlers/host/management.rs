@@ -1,27 +1,20 @@
-//! The interface a host is managed by: which PIF it is, the address that follows it, and the way back from a
-//! change that cuts everybody off.
-
-use std::{future::Future, time::Duration};
+//! The interface a host is managed by: which PIF it is, and the address that follows it.
 
 use xapi_schema::{
     Ref, Result,
     classes::{
-        Host, IpConfigurationMode, Ipv6ConfigurationMode, Network, Pif, PrimaryAddressType, Session, host,
-        network, pif, pool, session,
+        Host, IpConfigurationMode, Ipv6ConfigurationMode, Network, Pif, PrimaryAddressType, host, network,
+        pif, pool,
     },
     errors,
 };
 use xapi_store::{Read, Tx};
 
-use super::assert_here;
+use super::{assert_here, way_back};
 use crate::{
     Cx, Registry,
     handlers::{console, pif as card},
 };
-
-/// Key of `host.other_config`: seconds within which somebody must reach the host over the network after its
-/// management changed, or the change is taken back. Absent, changes stay as they are, like the original's.
-pub const CONFIRM: &str = "xennix:management-confirm";
 
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
@@ -97,16 +90,24 @@ async fn reconfigure(cx: Cx, this: Ref<Pif>) -> Result<()> {
     if before.as_ref() == Some(&this) {
         return Ok(());
     }
-    make(&cx, &home, Some(&this)).await?;
-    if let Some(before) = before {
-        let (cx, home) = (cx.clone(), home);
-        guard(&cx.clone(), async move { make(&cx, &home, Some(&before)).await });
+    let Some(before) = before else { return make(&cx, &home, Some(&this)).await };
+    let (at, now, uuid) = (home.clone(), cx.clock().date().unix(), snapshot.get(&before, pif::uuid)?);
+    cx.commit(move |tx| way_back::note(tx, &at, now, way_back::Change::Management(uuid))).await?;
+    if let Err(failure) = make(&cx, &home, Some(&this)).await {
+        // Half a change would leave the host between two interfaces.
+        let undone = make(&cx, &home, Some(&before)).await;
+        way_back::guard(&cx);
+        return undone.and(Err(failure));
     }
+    way_back::guard(&cx);
     Ok(())
 }
 
 /// Makes a PIF the one the host is managed by: up first, then told, so that a failure changes nothing.
-async fn make(cx: &Cx, home: &Ref<Host>, this: Option<&Ref<Pif>>) -> Result<()> {
+///
+/// # Errors
+/// Those of the backend and the store.
+pub(super) async fn make(cx: &Cx, home: &Ref<Host>, this: Option<&Ref<Pif>>) -> Result<()> {
     if let Some(this) = this {
         card::bring_up(cx, this).await?;
     }
@@ -192,32 +193,4 @@ async fn sync_attached(cx: Cx, this: Ref<Host>, there: Vec<String>) -> Result<()
         Ok(())
     })
     .await
-}
-
-/// Runs `back` unless somebody comes over the network within the seconds the host asks for under [`CONFIRM`].
-pub fn guard(cx: &Cx, back: impl Future<Output = Result<()>> + Send + 'static) {
-    let config = cx.snapshot().get(cx.host(), host::other_config);
-    let seconds = config.ok().and_then(|all| all.get(CONFIRM)?.parse::<u64>().ok());
-    let Some(seconds) = seconds.filter(|seconds| *seconds > 0) else { return };
-    let (cx, since) = (cx.clone(), cx.clock().date());
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        if reached(&cx, since.unix()) {
-            return;
-        }
-        tracing::warn!(seconds, "nobody came over the network after its change, so it is taken back");
-        if let Err(failure) = back.await {
-            tracing::error!(%failure, "the change of the network could not be taken back");
-        }
-    });
-}
-
-/// Has a session from outside been used since?
-fn reached(cx: &Cx, since: i64) -> bool {
-    let snapshot = cx.snapshot();
-    snapshot.all::<Session>().iter().any(|this| {
-        let Ok(record) = snapshot.record(this) else { return false };
-        // Local callers have no subject to be told by; they log in without a password.
-        !record.get(session::auth_user_name).is_empty() && record.get(session::last_active).unix() > since
-    })
 }

@@ -6,6 +6,7 @@ pub mod management;
 mod plugin;
 pub mod power;
 mod setters;
+pub mod way_back;
 
 use xapi_schema::{
     DateTime, Ref, Result,

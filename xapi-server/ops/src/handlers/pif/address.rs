@@ -1,8 +1,6 @@
 //! Addresses of a PIF: what clients configure, what the host is told, what it then really has.
 
-use std::sync::Arc;
-
-use xapi_backend::network::{Addresses, Addressing, Addressing6};
+use xapi_backend::network::{self as backend, Addresses, Addressing6};
 use xapi_schema::{
     Record, Ref, Result,
     classes::{
@@ -14,7 +12,13 @@ use xapi_schema::{
 use xapi_store::{Read, Tx};
 
 use super::assert_managed;
-use crate::{Cx, handlers::host::management};
+use crate::{
+    Cx,
+    handlers::host::{
+        management,
+        way_back::{self, Addressing, Change},
+    },
+};
 
 fn is_v4(text: &str) -> bool {
     text.parse::<std::net::Ipv4Addr>().is_ok()
@@ -40,16 +44,16 @@ fn servers(known: &str, given: &str, replaced: fn(&str) -> bool) -> String {
 }
 
 /// What a bridge is told of IPv4. The default route is the business of one PIF of the host.
-fn addressing(record: &Record, gateway: bool) -> Addressing {
+fn addressing(record: &Record, gateway: bool) -> backend::Addressing {
     match record.get(pif::ip_configuration_mode) {
-        Mode::None => Addressing::None,
-        Mode::Dhcp if gateway => Addressing::Dhcp,
-        Mode::Dhcp => Addressing::DhcpAddress,
+        Mode::None => backend::Addressing::None,
+        Mode::Dhcp if gateway => backend::Addressing::Dhcp,
+        Mode::Dhcp => backend::Addressing::DhcpAddress,
         Mode::Static => {
             let dns = record.get(pif::DNS);
             let dns = dns.split(',').filter(|server| !server.is_empty()).map(str::to_string).collect();
             let way = if gateway { record.get(pif::gateway) } else { String::new() };
-            Addressing::Static(record.get(pif::IP), record.get(pif::netmask), way, dns)
+            backend::Addressing::Static(record.get(pif::IP), record.get(pif::netmask), way, dns)
         }
     }
 }
@@ -221,42 +225,42 @@ pub(super) async fn reconfigure_ipv6(
 }
 
 /// Writes a configuration and applies it. One the host refuses is taken back, there and in the record; one that
-/// cuts off whoever manages the host is taken back when it was asked to be ([`management::guard`]).
+/// cuts off whoever manages the host is taken back when it was asked to be ([`way_back`]).
 async fn change(
     cx: &Cx,
     this: &Ref<Pif>,
     write: impl FnOnce(&mut Tx, &Ref<Pif>) -> Result<()> + Send + 'static,
 ) -> Result<()> {
     let before = cx.snapshot().record(this)?.clone();
-    let target = this.clone();
+    let (target, home, now) = (this.clone(), cx.host().clone(), cx.clock().date().unix());
+    let (managed, known, uuid) =
+        (before.get(pif::management), Addressing::of(&before), before.get(pif::uuid));
     cx.commit(move |tx| {
+        if managed {
+            way_back::note(tx, &home, now, Change::Addresses(uuid, known))?;
+        }
         write(tx, &target)?;
         management::follow(tx, &target)
     })
     .await?;
-    if let Err(failure) = apply(cx, this).await {
-        restore(cx, this, &before).await?;
-        return Err(failure);
+    let outcome = match apply(cx, this).await {
+        Ok(()) => Ok(()),
+        Err(failure) => restore(cx, this, Addressing::of(&before)).await.and(Err(failure)),
+    };
+    if managed {
+        way_back::guard(cx);
     }
-    if before.get(pif::management) {
-        let (cx, this) = (cx.clone(), this.clone());
-        management::guard(&cx.clone(), async move { restore(&cx, &this, &before).await });
-    }
-    Ok(())
+    outcome
 }
 
 /// Gives a PIF the configuration it had.
-async fn restore(cx: &Cx, this: &Ref<Pif>, before: &Arc<Record>) -> Result<()> {
-    let (target, old) = (this.clone(), before.clone());
+///
+/// # Errors
+/// Those of the backend and the store.
+pub async fn restore(cx: &Cx, this: &Ref<Pif>, before: Addressing) -> Result<()> {
+    let target = this.clone();
     cx.commit(move |tx| {
-        tx.set(&target, pif::ip_configuration_mode, old.get(pif::ip_configuration_mode))?;
-        tx.set(&target, pif::IP, old.get(pif::IP))?;
-        tx.set(&target, pif::netmask, old.get(pif::netmask))?;
-        tx.set(&target, pif::gateway, old.get(pif::gateway))?;
-        tx.set(&target, pif::DNS, old.get(pif::DNS))?;
-        tx.set(&target, pif::ipv6_configuration_mode, old.get(pif::ipv6_configuration_mode))?;
-        tx.set(&target, pif::IPv6, old.get(pif::IPv6))?;
-        tx.set(&target, pif::ipv6_gateway, old.get(pif::ipv6_gateway))?;
+        before.write(tx, &target)?;
         management::follow(tx, &target)
     })
     .await?;

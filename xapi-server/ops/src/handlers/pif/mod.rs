@@ -4,7 +4,7 @@ mod address;
 
 use xapi_backend::network::Card;
 
-pub use address::apply as apply_addresses;
+pub use address::{apply as apply_addresses, restore as restore_addresses};
 use xapi_schema::{
     ClassId, Ref, Result, Value,
     classes::{
