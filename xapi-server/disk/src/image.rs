@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::file::Access;
 use crate::qcow2::Qcow2Disk;
 use crate::source::{Extent, Source};
+use crate::vhd::coalesce::LeafPlan;
 use crate::vhd::pending::Pending;
 use crate::volumes::{Directory, Volumes};
 use std::path::Path;
@@ -35,19 +36,16 @@ impl Image {
         let format = format.or_else(|| Format::of_name(&name));
         let format =
             format.ok_or_else(|| Error::Refused(format!("the name {name:?} does not tell its format")))?;
-        if format == Format::Qcow2 {
-            let disk = Qcow2Disk::open(dir.path(), &name, access == Access::Write)?;
-            return Ok(Image::Qcow2(Box::new(disk)));
-        }
         Image::within(&dir.with_fixed(fixed), &name, format, access)
     }
 
-    /// Opens an image of `volumes`: VHD or raw.
+    /// Opens an image of `volumes`.
     ///
     /// # Errors
     /// As [`open`](Image::open).
     pub fn within(volumes: &dyn Volumes, name: &str, format: Format, access: Access) -> Result<Image> {
         Ok(match access {
+            _ if format == Format::Qcow2 => Image::Qcow2(Box::new(Qcow2Disk::open(volumes, name, access)?)),
             Access::Write => Image::Disk(Box::new(Disk::open(volumes, name, format)?)),
             Access::Read => Image::Chain(Chain::open(volumes, name, format)?),
         })
@@ -90,6 +88,67 @@ impl Image {
                 q.write_through();
                 Ok(())
             }
+        }
+    }
+
+    /// Begins to merge this disk, the single leaf `leaf` of `volumes`, into its hidden parent while it goes on being
+    /// written. `name` is what the parent will be called: the leaf's name unless the parent is raw.
+    ///
+    /// # Errors
+    /// As [`Disk::start_merge`]; [`Error::Unsupported`] for what is only read, and for qcow2 images of layouts that can't
+    /// be merged under their readers.
+    pub fn start_merge(&mut self, volumes: &dyn Volumes, leaf: &str, name: &str) -> Result<()> {
+        self.start_planned(volumes, LeafPlan::new(volumes, leaf, name)?)
+    }
+
+    pub(crate) fn start_planned(&mut self, volumes: &dyn Volumes, plan: LeafPlan) -> Result<()> {
+        match self {
+            Image::Disk(d) => d.start_planned(volumes, plan),
+            Image::Qcow2(q) => q.start_merge(volumes, plan),
+            _ => Err(unmerged()),
+        }
+    }
+
+    /// Copies about `budget` bytes of a merge; returns the bytes left, which writes may add to.
+    ///
+    /// # Errors
+    /// As [`Disk::merge_step`].
+    pub fn merge_step(&mut self, volumes: &dyn Volumes, budget: u64) -> Result<u64> {
+        match self {
+            Image::Disk(d) => d.merge_step(volumes, budget),
+            Image::Qcow2(q) => q.merge_step(budget),
+            _ => Err(unmerged()),
+        }
+    }
+
+    /// Makes what was copied so far durable.
+    pub(crate) fn merge_flush(&mut self) -> Result<()> {
+        match self {
+            Image::Disk(d) => d.merge_flush(),
+            Image::Qcow2(q) => q.merge_flush(),
+            _ => Err(unmerged()),
+        }
+    }
+
+    /// Gives a merge up; the disk goes on as before.
+    pub fn cancel_merge(&mut self) {
+        match self {
+            Image::Disk(d) => d.cancel_merge(),
+            Image::Qcow2(q) => q.cancel_merge(),
+            Image::Chain(_) | Image::Foreign(_) => {}
+        }
+    }
+
+    /// Copies the rest, closes the disk and lets the parent take its place: open it again under the name given at the
+    /// start.
+    ///
+    /// # Errors
+    /// As [`Disk::finish_merge`].
+    pub fn finish_merge(self, volumes: &dyn Volumes) -> Result<()> {
+        match self {
+            Image::Disk(d) => d.finish_merge(volumes),
+            Image::Qcow2(q) => q.finish_merge(volumes),
+            _ => Err(unmerged()),
         }
     }
 
@@ -153,6 +212,10 @@ impl Image {
             Image::Qcow2(q) => q.close(),
         }
     }
+}
+
+fn unmerged() -> Error {
+    Error::Unsupported("only VHD and qcow2 leaves that are written are merged".into())
 }
 
 impl Source for Image {

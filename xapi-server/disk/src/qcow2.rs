@@ -2,95 +2,76 @@
 //! directory, only raw or qcow2, never another file because the image says so.
 
 pub mod audit;
+mod bytes;
 pub mod create;
 pub mod grow;
 pub mod header;
+pub(crate) mod merge;
 pub mod repair;
 pub mod snapshot;
 
 use crate::chain::Format;
 use crate::error::{Error, Result};
-use crate::file::{Access, BlockFile, OsFile};
+use crate::file::{Access, BlockFile};
 use crate::source::{Extent, Source, State, check_range};
 use crate::vhd::MAX_CHAIN;
-use crate::volumes::plain_name;
-use imago::file::File;
+use crate::volumes::{Volumes, plain_name};
+use bytes::Bytes;
 use imago::qcow2::Qcow2;
 use imago::raw::Raw;
-use imago::{FormatAccess, Mapping, ShallowMapping, Storage, StorageOpenOptions};
-use std::path::Path;
+use imago::{FormatAccess, Mapping, ShallowMapping};
 use std::sync::Arc;
 
-/// A qcow2 image and its backing files, open for reading, or the first for writing as well. `S` is what holds the
-/// bytes: files, and in tests a memory whose power can fail.
-pub struct Qcow2Disk<S: Storage + 'static = File> {
-    access: FormatAccess<S>,
-    writable: bool,
+/// A qcow2 image and its backing files, open for reading, or the first for writing as well.
+pub struct Qcow2Disk {
+    access: FormatAccess<Bytes>,
+    /// Bytes of a cluster of the image written.
+    cluster: u64,
     /// Tables go to the file with every write.
     through: bool,
     /// The image written: claimed, so that other writers of this host keep away, and marked as not closed.
     file: Option<Arc<dyn BlockFile>>,
     /// The names, leaf first.
     names: Vec<String>,
+    merge: Option<Box<merge::Merging>>,
+}
+
+/// What a write does to the stretches it goes over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Data,
+    Zeros,
 }
 
 impl Qcow2Disk {
-    /// Opens `name` in the directory `dir`; `writable` for the image itself, its backing files never are.
+    /// Opens the image `name` of `volumes`; for writing the image itself, its backing files never are.
     ///
     /// # Errors
     /// [`Error::Chain`] for backing files that are not qcow2 or raw, or too many, [`Error::Beside`] for those that can't
     /// be opened; [`Error::Refused`] when it is open for writing elsewhere on this host, and for an inner node; for
     /// writing also as [`audit::check_writable`]; else what the
     /// file says.
-    pub fn open(dir: &Path, name: &str, writable: bool) -> Result<Qcow2Disk> {
-        let file = if writable {
-            let file = OsFile::open(&dir.join(plain_name(name)?), Access::Write, false)?;
-            prepare(&file, name)?;
-            if header::Header::read(&file)?.hidden {
-                return Err(Error::Refused(format!("{name:?} is an inner node: other images depend on it")));
-            }
-            Some(file)
-        } else {
-            None
-        };
-        let bytes = |name: &str, writable: bool| {
-            let options = StorageOpenOptions::new().filename(dir.join(plain_name(name)?)).write(writable);
-            Ok(File::open(options)?)
-        };
-        Qcow2Disk::assemble(&bytes, name, file.map(|file| Arc::new(file) as Arc<dyn BlockFile>))
-    }
-}
-
-/// Gives the bytes of an image of the same place by its name, for writing or only for reading.
-pub type Bytes<'a, S> = &'a dyn Fn(&str, bool) -> Result<S>;
-
-impl<S: Storage + 'static> Qcow2Disk<S> {
-    /// Opens an image for writing whose bytes, and those of what it stands on, come from `bytes`; `file` is the same
-    /// image again.
-    ///
-    /// # Errors
-    /// As [`open`](Qcow2Disk::open).
-    pub fn over(bytes: Bytes<'_, S>, name: &str, file: Arc<dyn BlockFile>) -> Result<Qcow2Disk<S>> {
+    pub fn open(volumes: &dyn Volumes, name: &str, access: Access) -> Result<Qcow2Disk> {
+        if access == Access::Read {
+            return Qcow2Disk::assemble(volumes, name, None);
+        }
+        let file = volumes.open(plain_name(name)?, Access::Write)?;
         prepare(&*file, name)?;
-        Qcow2Disk::assemble(bytes, name, Some(file))
-    }
-
-    /// Opens an image for reading whose bytes, and those of what it stands on, come from `bytes`.
-    ///
-    /// # Errors
-    /// As [`open`](Qcow2Disk::open).
-    pub fn reading(bytes: Bytes<'_, S>, name: &str) -> Result<Qcow2Disk<S>> {
-        Qcow2Disk::assemble(bytes, name, None)
+        if header::Header::read(&*file)?.hidden {
+            return Err(Error::Refused(format!("{name:?} is an inner node: other images depend on it")));
+        }
+        Qcow2Disk::assemble(volumes, name, Some(file))
     }
 
     /// Puts the layers together and marks the one that is written.
-    fn assemble(bytes: Bytes<'_, S>, name: &str, file: Option<Arc<dyn BlockFile>>) -> Result<Qcow2Disk<S>> {
-        let (mut names, writable) = (Vec::new(), file.is_some());
-        let access = open_layer(bytes, name, writable, &mut names)?;
+    fn assemble(volumes: &dyn Volumes, name: &str, file: Option<Arc<dyn BlockFile>>) -> Result<Qcow2Disk> {
+        let (mut names, mut cluster) = (Vec::new(), 1);
+        let access = open_layer(volumes, name, file.as_ref(), &mut names)?;
         if let Some(file) = &file {
+            cluster = header::Header::read(&**file)?.cluster;
             repair::mark(&**file, true)?;
         }
-        Ok(Qcow2Disk { access, writable, through: false, file, names })
+        Ok(Qcow2Disk { access, cluster, through: false, file, names, merge: None })
     }
 
     /// Names of the image and its backing files, leaf first.
@@ -104,22 +85,52 @@ impl<S: Storage + 'static> Qcow2Disk<S> {
         self.through = true;
     }
 
-    /// Will a write take places in use where so far the disk shows what lies below? What such a place holds, the rest
-    /// that is copied from below included, must be durable before a table says so: else a power failure would take away
-    /// what was there before. The library writes its tables when it likes, but not before the write is over.
-    fn takes_over(&self, offset: u64, len: u64) -> Result<bool> {
-        let (mut at, end) = (offset, if self.names.len() > 1 { offset + len } else { offset });
+    /// Lets `write` change a stretch, in pieces that are safe to change in one go. True when what was written has to be
+    /// durable before a table says so: places were taken in use where so far the disk showed what lies below, or zeros,
+    /// and hold more than what was to be written. A power failure would else take away what was there before.
+    ///
+    /// The library gives the place of what it replaces to the next write before the tables on the disk have forgotten
+    /// it; after a power failure two tables would claim it. So nothing is ever replaced beside anything else: made zero,
+    /// a cluster keeps its place and is written there again, alone; and where that can't be (compressed clusters, and
+    /// those that snapshots inside the image share) the tables are made durable before anything else is written.
+    fn in_pieces(
+        &self,
+        offset: u64,
+        len: u64,
+        change: Change,
+        mut write: impl FnMut(u64, u64) -> std::io::Result<()>,
+    ) -> Result<bool> {
+        let (mut at, end, mut first) = (offset, offset + len, false);
         while at < end {
-            match self.access.get_shallow_mapping(at, end - at)? {
-                (ShallowMapping::Raw { .. }, n) if n > 0 => at += n,
-                _ => return Ok(true),
+            let (mapping, n) = self.access.get_shallow_mapping(at, end - at)?;
+            let one = (self.cluster - at % self.cluster).min(end - at);
+            first |= self.names.len() > 1 && !matches!(mapping, ShallowMapping::Raw { .. });
+            let (n, replaces) = match mapping {
+                ShallowMapping::Zero { explicit: true, .. } if change == Change::Data => {
+                    // Its place holds what it held before it was made zero.
+                    first |= one < self.cluster;
+                    (one, false)
+                }
+                ShallowMapping::Raw { writable: false, .. } | ShallowMapping::Special { .. } => (one, true),
+                _ => (n, false),
+            };
+            if n == 0 {
+                return Err(Error::format("qcow2", format!("no mapping at byte {at}")));
             }
+            write(at, n)?;
+            if replaces {
+                self.access.flush()?;
+                self.access.sync()?;
+            }
+            at += n;
         }
-        Ok(false)
+        Ok(first)
     }
 
-    fn written(&mut self, took_over: bool) -> Result<()> {
-        if took_over {
+    /// The library writes its tables when it likes, but not before the write is over: what must be durable `first` is so
+    /// from here on.
+    fn written(&mut self, first: bool) -> Result<()> {
+        if first {
             self.access.sync()?;
         }
         if self.through {
@@ -133,13 +144,22 @@ impl<S: Storage + 'static> Qcow2Disk<S> {
     /// # Errors
     /// [`Error::ReadOnly`], [`Error::Range`], or the device's error.
     pub fn write_at(&mut self, offset: u64, data: &[u8]) -> Result<()> {
-        check_range(offset, data.len() as u64, self.size())?;
-        if !self.writable {
-            return Err(Error::ReadOnly);
-        }
-        let takes_over = self.takes_over(offset, data.len() as u64)?;
-        self.access.write(data, offset)?;
-        self.written(takes_over)
+        self.note(offset, data.len() as u64);
+        let first = self.put(offset, data)?;
+        self.written(first)
+    }
+
+    fn put(&self, offset: u64, data: &[u8]) -> Result<bool> {
+        self.check_change(offset, data.len() as u64)?;
+        self.in_pieces(offset, data.len() as u64, Change::Data, |at, n| {
+            let from = (at - offset) as usize;
+            self.access.write(&data[from..from + n as usize], at)
+        })
+    }
+
+    fn check_change(&self, offset: u64, len: u64) -> Result<()> {
+        check_range(offset, len, self.size())?;
+        if self.file.is_some() { Ok(()) } else { Err(Error::ReadOnly) }
     }
 
     /// Makes a stretch read as zeros.
@@ -147,13 +167,21 @@ impl<S: Storage + 'static> Qcow2Disk<S> {
     /// # Errors
     /// As [`write_at`](Qcow2Disk::write_at).
     pub fn write_zeroes(&mut self, offset: u64, len: u64) -> Result<()> {
-        check_range(offset, len, self.size())?;
-        if !self.writable {
-            return Err(Error::ReadOnly);
+        self.note(offset, len);
+        let first = self.put_zeroes(offset, len)?;
+        self.written(first)
+    }
+
+    /// Tells a merge that a stretch is about to change.
+    fn note(&mut self, offset: u64, len: u64) {
+        if let Some(merge) = &mut self.merge {
+            merge.copier.mark(offset, len);
         }
-        let takes_over = self.takes_over(offset, len)?;
-        self.access.write_zeroes(offset, len)?;
-        self.written(takes_over)
+    }
+
+    fn put_zeroes(&self, offset: u64, len: u64) -> Result<bool> {
+        self.check_change(offset, len)?;
+        self.in_pieces(offset, len, Change::Zeros, |at, n| self.access.write_zeroes(at, n))
     }
 
     /// Flushes and marks the image as closed.
@@ -161,6 +189,7 @@ impl<S: Storage + 'static> Qcow2Disk<S> {
     /// # Errors
     /// The device's error: then whoever opens it next puts it right.
     pub fn close(mut self) -> Result<()> {
+        self.cancel_merge();
         self.flush()?;
         match self.file.take() {
             Some(file) => repair::mark(&*file, false),
@@ -173,7 +202,7 @@ impl<S: Storage + 'static> Qcow2Disk<S> {
     /// # Errors
     /// The device's error.
     pub fn flush(&mut self) -> Result<()> {
-        if self.writable {
+        if self.file.is_some() {
             self.access.flush()?;
             self.access.sync()?;
         }
@@ -197,28 +226,32 @@ fn prepare(file: &dyn BlockFile, name: &str) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Refused`] when it is open for writing elsewhere on this host; as [`repair::repair`].
-pub fn settle(dir: &Path, name: &str) -> Result<()> {
-    let path = dir.join(plain_name(name)?);
-    if repair::is_unclean(&OsFile::open(&path, Access::Read, false)?)? {
-        prepare(&OsFile::open(&path, Access::Write, false)?, name)?;
+pub fn settle(volumes: &dyn Volumes, name: &str) -> Result<()> {
+    if repair::is_unclean(&*volumes.open(name, Access::Read)?)? {
+        prepare(&*volumes.open(name, Access::Write)?, name)?;
     }
     Ok(())
 }
 
-fn open_layer<S: Storage + 'static>(
-    bytes: Bytes<'_, S>,
+/// Opens the image `name`, through `file` when it is written, and everything below.
+fn open_layer(
+    volumes: &dyn Volumes,
     name: &str,
-    writable: bool,
+    file: Option<&Arc<dyn BlockFile>>,
     names: &mut Vec<String>,
-) -> Result<FormatAccess<S>> {
+) -> Result<FormatAccess<Bytes>> {
     if names.iter().any(|n| n == name) || names.len() == MAX_CHAIN {
         return Err(Error::Chain(format!(
             "{name:?} is its own ancestor or one of more than {MAX_CHAIN} images"
         )));
     }
     names.push(name.to_owned());
+    let bytes = match file {
+        Some(file) => Bytes::writing(Arc::clone(file))?,
+        None => Bytes::reading(volumes.open(plain_name(name)?, Access::Read)?, names.len() > 1),
+    };
     // Without its dependencies: which they may be is decided below.
-    let mut image: Qcow2<S> = Qcow2::open_image(bytes(plain_name(name)?, writable)?, writable)?;
+    let mut image: Qcow2<Bytes> = Qcow2::open_image(bytes, file.is_some())?;
     if image.requires_external_data_file() {
         return Err(Error::Unsupported(format!("{name:?} keeps its data in another file")));
     }
@@ -227,11 +260,12 @@ fn open_layer<S: Storage + 'static>(
         let parent = file.rsplit('/').next().unwrap_or(&file);
         let format = image.implicit_backing_format().map(String::as_str);
         let layer = match (format, Format::of_name(parent)) {
-            (Some("qcow2"), _) | (None, Some(Format::Qcow2)) => open_layer(bytes, parent, false, names),
+            (Some("qcow2"), _) | (None, Some(Format::Qcow2)) => open_layer(volumes, parent, None, names),
             (Some("raw"), Some(Format::Raw)) | (None, Some(Format::Raw)) => {
                 names.push(parent.to_owned());
-                let raw = bytes(plain_name(parent)?, false)
-                    .and_then(|storage| Ok(Raw::<S>::open_image(storage, false)?));
+                let raw = plain_name(parent)
+                    .and_then(|parent| volumes.open(parent, Access::Read))
+                    .and_then(|file| Ok(Raw::open_image(Bytes::reading(file, false), false)?));
                 raw.map(FormatAccess::new)
             }
             _ => {
@@ -249,7 +283,7 @@ fn open_layer<S: Storage + 'static>(
     Ok(FormatAccess::new(image))
 }
 
-impl<S: Storage + 'static> Source for Qcow2Disk<S> {
+impl Source for Qcow2Disk {
     fn size(&self) -> u64 {
         self.access.size() & !511
     }

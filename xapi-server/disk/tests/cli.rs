@@ -60,6 +60,25 @@ fn a_disk_through_its_life() {
 }
 
 #[test]
+fn qcow2_chains_are_merged() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let d = dir.path();
+    std::fs::write(d.join("in.raw"), [5; 1 << 20]).expect("write");
+    ok(d, &["convert", "-O", "qcow2", "in.raw", "a.qcow2"]);
+    for n in ["1", "2"] {
+        ok(d, &["snapshot", "a.qcow2", &format!("s{n}.qcow2"), "--base", &format!("b{n}.qcow2")]);
+    }
+    assert!(fails(d, &["coalesce", "a.qcow2"]).contains("other children"));
+    for n in ["1", "2"] {
+        std::fs::remove_file(d.join(format!("s{n}.qcow2"))).expect("remove");
+    }
+    ok(d, &["coalesce", "a.qcow2"]);
+    assert!(d.join("a.qcow2").exists() && !d.join("b1.qcow2").exists());
+    assert!(run(d, &["convert", "-O", "raw", "a.qcow2", "-"]).stdout == [5; 1 << 20]);
+    assert_eq!(run(d, &["check", "a.qcow2"]).status.code(), Some(0));
+}
+
+#[test]
 fn check_tells_clean_findings_and_unreadable_apart() {
     let dir = tempfile::tempdir().expect("tempdir");
     let d = dir.path();

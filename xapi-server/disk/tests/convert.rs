@@ -132,7 +132,7 @@ fn qcow2_keeps_every_byte_full_and_delta() {
     write("leaf.qcow2", &chain(&v, "leaf.vhd").since("base.vhd").expect("since"), Some("base.qcow2"));
     write("empty.qcow2", &chain(&v, "leaf.vhd").since("mid.vhd").expect("since"), None);
     let want = read_all(&v, "leaf.vhd");
-    let disk = Qcow2Disk::open(dir.path(), "leaf.qcow2", false).expect("open");
+    let disk = Qcow2Disk::open(&Directory::new(dir.path()), "leaf.qcow2", Access::Read).expect("open");
     assert_eq!(disk.names(), ["leaf.qcow2", "base.qcow2"]);
     assert!(all(&disk) == want);
     if Command::new("qemu-img").arg("--version").output().is_ok() {
@@ -155,13 +155,13 @@ fn qcow2_can_be_written_in_place() {
     export_qcow2(&chain(&v, "leaf.vhd"), None, &mut out, &mut quiet).expect("qcow2");
     std::fs::write(dir.path().join("a.qcow2"), out).expect("write");
     let mut want = read_all(&v, "leaf.vhd");
-    let mut disk = Qcow2Disk::open(dir.path(), "a.qcow2", true).expect("open");
+    let mut disk = Qcow2Disk::open(&Directory::new(dir.path()), "a.qcow2", Access::Write).expect("open");
     let data = pattern(77, 500);
     disk.write_at(512 * 5001, &data).expect("write");
     disk.close().expect("close");
     want[512 * 5001..][..data.len()].copy_from_slice(&data);
     qemu_img(&["check", "-f", "qcow2", "a.qcow2"], dir.path());
-    let mut disk = Qcow2Disk::open(dir.path(), "a.qcow2", false).expect("open");
+    let mut disk = Qcow2Disk::open(&Directory::new(dir.path()), "a.qcow2", Access::Read).expect("open");
     assert!(all(&disk) == want);
     assert!(disk.write_at(0, &[0; 512]).is_err());
 }
@@ -176,7 +176,10 @@ fn qcow2_backing_files_elsewhere_or_of_other_formats_are_refused() {
         let mut out = Vec::new();
         export_qcow2(&chain(&v, "leaf.vhd"), Some(backing), &mut out, &mut quiet).expect("qcow2");
         std::fs::write(dir.path().join("sub/self.qcow2"), out).expect("write");
-        assert!(Qcow2Disk::open(&dir.path().join("sub"), "self.qcow2", false).is_err(), "{backing}");
+        assert!(
+            Qcow2Disk::open(&Directory::new(dir.path().join("sub")), "self.qcow2", Access::Read).is_err(),
+            "{backing}"
+        );
     }
 }
 

@@ -22,7 +22,7 @@ use xennix_disk::vhd::create::ParentRef;
 use xennix_disk::vhd::journal::recover;
 use xennix_disk::vhd::reader::Image;
 use xennix_disk::vhd::resize::{grow, restore_tail};
-use xennix_disk::volumes::Volumes;
+use xennix_disk::volumes::{Directory, Volumes};
 
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
@@ -268,7 +268,7 @@ fn qcow2_headers_and_tables() {
             b.truncate(rng.below(image.len() as u64) as usize);
         }
         std::fs::write(dir.path().join("a.qcow2"), b).expect("write");
-        if let Ok(disk) = Qcow2Disk::open(dir.path(), "a.qcow2", false) {
+        if let Ok(disk) = Qcow2Disk::open(&Directory::new(dir.path()), "a.qcow2", Access::Read) {
             read_some(&disk);
             let out = MemVolumes::files();
             let file = out.create("t.raw", 0).expect("create");
@@ -279,7 +279,7 @@ fn qcow2_headers_and_tables() {
             }
         }
         if rng.below(4) == 0
-            && let Ok(mut disk) = Qcow2Disk::open(dir.path(), "a.qcow2", true)
+            && let Ok(mut disk) = Qcow2Disk::open(&Directory::new(dir.path()), "a.qcow2", Access::Write)
         {
             let _ = disk.write_at(0, &pattern(1, 1));
             let _ = disk.write_zeroes(0, 1 << 17);

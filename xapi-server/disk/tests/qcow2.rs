@@ -8,6 +8,7 @@ use xennix_disk::qcow2::audit::{audit, check_writable};
 use xennix_disk::qcow2::{Qcow2Disk, settle};
 use xennix_disk::source::Source;
 use xennix_disk::vhd::audit::Severity;
+use xennix_disk::volumes::Directory;
 
 /// Runs the emulator's tool; false where it is not installed, which the gate does not allow.
 fn qemu_img(dir: &Path, args: &[&str]) -> bool {
@@ -55,7 +56,7 @@ fn images_of_the_emulators_tools_are_sound_before_and_after_they_are_written() {
             check_writable(&open(d, &name), &name).expect("writable");
         };
         sound("made");
-        let mut disk = match Qcow2Disk::open(d, &name, true) {
+        let mut disk = match Qcow2Disk::open(&Directory::new(d), &name, Access::Write) {
             Ok(disk) => disk,
             // What the reading library does not know it says.
             Err(e) => {
@@ -75,10 +76,10 @@ fn images_of_the_emulators_tools_are_sound_before_and_after_they_are_written() {
             !options.contains("0.10"),
             "{options}: {found:?}"
         );
-        settle(d, &name).expect("settle");
+        settle(&Directory::new(d), &name).expect("settle");
         sound("written");
         qemu_img(d, &["check", "-q", "-f", "qcow2", &name]);
-        let disk = Qcow2Disk::open(d, &name, false).expect("open");
+        let disk = Qcow2Disk::open(&Directory::new(d), &name, Access::Read).expect("open");
         let mut b = vec![0; 66_048];
         for n in 0..40u64 {
             disk.read_at(n * 599_040 / 512 * 512, &mut b).expect("read");
@@ -124,7 +125,11 @@ fn damage_is_found_and_not_written_to() {
         assert_eq!(check_writable(&open(d, "a.qcow2"), "a").is_err(), refused, "{what}");
         // Lagging counts are put right when it is opened.
         let mended = what == "lagging counts";
-        assert_eq!(Qcow2Disk::open(d, "a.qcow2", true).is_err(), refused && !mended, "{what}");
+        assert_eq!(
+            Qcow2Disk::open(&Directory::new(d), "a.qcow2", Access::Write).is_err(),
+            refused && !mended,
+            "{what}"
+        );
         let status = Command::new(env!("CARGO_BIN_EXE_xennix-disk"))
             .args(["check", "a.qcow2"])
             .current_dir(d)

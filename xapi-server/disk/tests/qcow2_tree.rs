@@ -1,20 +1,22 @@
-//! Random lives of qcow2 disks against a plain model: written, frozen, cloned, grown, reverted, removed; and the same
+//! Random lives of qcow2 disks against a plain model: written, frozen, cloned, grown, reverted, merged, removed; and the same
 //! lives cut by power failures anywhere. `XENNIX_QCOW2_LIVES` makes them many, `XENNIX_QCOW2_CUTS` the cuts.
 
 mod common;
 
 use common::Rng;
-use common::qcow2::{bytes, read_all};
+use common::qcow2::read_all;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use xennix_disk::chain::Format;
 use xennix_disk::file::Access;
+use xennix_disk::image::Image;
 use xennix_disk::mem::{Cut, MemVolumes};
 use xennix_disk::qcow2::audit::{audit, audit_links};
 use xennix_disk::qcow2::header::Header;
 use xennix_disk::qcow2::{Qcow2Disk, create::create, grow::grow};
 use xennix_disk::source::Source;
 use xennix_disk::vhd::audit::Severity;
+use xennix_disk::vhd::coalesce::{coalesce, leaf_coalesce};
 use xennix_disk::vhd::create::Room;
 use xennix_disk::vhd::journal::recover;
 use xennix_disk::vhd::snapshot::{Child, Snapshot, empty, revert, snapshot};
@@ -39,9 +41,8 @@ fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
-fn open(v: &MemVolumes, name: &str) -> Qcow2Disk<common::qcow2::Recorded> {
-    let file = v.open(name, Access::Write).expect("open");
-    Qcow2Disk::over(&|name, writable| bytes(v, name, writable), name, file).expect("qcow2")
+fn open(v: &MemVolumes, name: &str) -> Qcow2Disk {
+    Qcow2Disk::open(v, name, Access::Write).expect("qcow2")
 }
 
 fn sector(tag: u32, at: usize) -> [u8; 512] {
@@ -84,6 +85,10 @@ fn sound(v: &MemVolumes, what: &str) {
     }
     // A revert or a removal leaves inner nodes nobody needs, which are collected elsewhere.
     found.retain(|f| f.severity != Severity::Note && f.code != "garbage");
+    // Nor is an inner node put right that a merge was cut in, before it is written again.
+    let inner =
+        |name: &str| Header::read(&*v.open(name, Access::Read).expect("open")).expect("header").hidden;
+    found.retain(|f| f.code != "unclean" || !inner(&f.image));
     assert!(found.is_empty(), "{what}: {found:?}");
 }
 
@@ -103,6 +108,7 @@ struct Life {
     rng: Rng,
     model: Model,
     made: u32,
+    merged: u32,
     moments: Vec<Moment>,
 }
 
@@ -114,7 +120,7 @@ impl Life {
         let model = Model::from([("d0.qcow2".into(), vec![0; SECTORS])]);
         let mut rng = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         rng.below(2);
-        Life { v, rng, model, made: 0, moments: Vec::new() }
+        Life { v, rng, model, made: 0, merged: 0, moments: Vec::new() }
     }
 
     fn fresh(&mut self, prefix: &str) -> String {
@@ -129,7 +135,7 @@ impl Life {
         let disk = self.model[&name].clone();
         let before = self.model.clone();
         let ops = self.v.ops();
-        let roll = self.rng.below(10);
+        let roll = self.rng.below(14);
         let (v, mut after) = (self.v.clone(), before.clone());
         let what = format!("{roll} on {name}");
         let mut begin = |after: &Model| {
@@ -192,10 +198,78 @@ impl Life {
                 v.remove(&name).expect("remove");
                 v.sync().expect("sync");
             }
+            10..=12 => {
+                begin(&after);
+                self.merged += u32::from(collect(&v));
+            }
+            13 => {
+                // The guest writes while its disk is merged: no sector twice, as either write may be lost.
+                let (mut writes, part) = (Vec::new(), disk.len() / 4);
+                for i in 0..4 {
+                    let at = i * part + self.rng.below(part as u64) as usize;
+                    let n = (1 + self.rng.below(300) as usize).min((i + 1) * part - at);
+                    self.made += 1;
+                    after.get_mut(&name).expect("a disk")[at..at + n].fill(self.made);
+                    writes.push((at, n, self.made));
+                }
+                begin(&after);
+                let ended = merge_under(&v, &name, &writes, self.rng.below(4) > 0);
+                self.merged += u32::from(ended);
+            }
             _ => begin(&after),
         }
         self.model = after;
     }
+}
+
+/// Merges a leaf, if it may be, while these stretches of it are written; given up unless it is to end. Has it ended?
+fn merge_under(v: &MemVolumes, name: &str, writes: &[(usize, usize, u32)], end: bool) -> bool {
+    let mut disk = Image::within(v, name, Format::Qcow2, Access::Write).expect("open");
+    let begun = disk.start_merge(v, name, name).is_ok();
+    for (at, n, tag) in writes {
+        if begun {
+            disk.merge_step(v, 64 << 10).expect("step");
+        }
+        let data: Vec<u8> = (*at..at + n).flat_map(|s| sector(*tag, s)).collect();
+        disk.write_at(*at as u64 * 512, &data).expect("write");
+    }
+    if begun && end {
+        disk.finish_merge(v).expect("finish");
+    } else {
+        disk.cancel_merge();
+        disk.close().expect("close");
+    }
+    begun && end
+}
+
+/// Does the first thing a collection would do: removes what nobody needs, merges what is its parent's only child.
+fn collect(v: &MemVolumes) -> bool {
+    let header = |name: &str| Header::read(&*v.open(name, Access::Read).expect("open")).expect("header");
+    let names = v.list().expect("list");
+    let children = |of: &str| names.iter().filter(|n| header(n).parent() == Some(of)).count();
+    for name in &names {
+        let own = header(name);
+        if own.hidden && children(name) == 0 {
+            v.remove(name).expect("remove");
+            v.sync().expect("sync");
+            return true;
+        }
+        let Some(parent) = own.parent() else { continue };
+        if children(parent) != 1 || !header(parent).hidden || !header(parent).takes(&own) {
+            continue;
+        }
+        let before: Vec<_> = leaves(v).iter().map(|n| (n.clone(), read_all(v, n))).collect();
+        if own.hidden {
+            coalesce(v, name).expect("coalesce");
+        } else {
+            leaf_coalesce(v, name, name).expect("leaf coalesce");
+        }
+        for (leaf, bytes) in before {
+            assert!(read_all(v, &leaf) == bytes, "{leaf} changed when {name} was merged");
+        }
+        return true;
+    }
+    false
 }
 
 /// What a cut left, after recovery: every disk reads as before the step that was cut or as after it.
@@ -218,6 +292,7 @@ fn judge(v: &MemVolumes, m: &Moment) {
 
 #[test]
 fn any_life_of_qcow2_disks_reads_as_the_model_says() {
+    let mut merged = 0;
     for seed in 1..=number("XENNIX_QCOW2_LIVES", 20) {
         let mut life = Life::new(seed);
         for _ in 0..STEPS * 2 {
@@ -228,7 +303,15 @@ fn any_life_of_qcow2_disks_reads_as_the_model_says() {
         }
         assert!(leaves(&life.v).iter().eq(life.model.keys()), "seed {seed}");
         sound(&life.v, &format!("seed {seed}"));
+        // Collected to the end, no more inner nodes are left than forks need.
+        while collect(&life.v) {}
+        for (name, wanted) in &life.model {
+            assert!(tags(&life.v, name) == *wanted, "seed {seed}: {name} holds something else, collected");
+        }
+        sound(&life.v, &format!("seed {seed}, collected"));
+        merged += life.merged;
     }
+    assert!(merged > 0, "nothing was ever merged");
 }
 
 #[test]
@@ -271,6 +354,9 @@ fn any_life_of_qcow2_disks_survives_cuts_anywhere() {
                 let now: Vec<_> = names.iter().skip(1).map(|n| read_all(&v, n)).collect();
                 assert!(now == others, "{what}: another disk changed");
                 sound(&v, &what);
+                // A merge that was cut is begun anew.
+                while collect(&v) {}
+                sound(&v, &format!("{what}, collected"));
             }
         }
         cuts -= cuts.min(20);

@@ -9,7 +9,8 @@ use std::{
 use xapi_schema::{Result, errors};
 use xennix_disk::{
     chain::Format,
-    disk::Disk,
+    file::Access,
+    image::Image,
     vhd::{coalesce, merge},
 };
 
@@ -174,21 +175,26 @@ impl Repository {
             Ok(Some((merge, self.merge_begins())))
         });
         let Some((mut merge, stop)) = begun? else { return Ok(Ended::Interrupted) };
-        let copied = (|| {
-            let mut first = None;
-            loop {
-                let left = merge.step(volumes, STEP).map_err(wrong)?;
-                let all = *first.get_or_insert(left.max(1));
-                if left == 0 {
-                    break;
-                }
-                if stop.load(Ordering::SeqCst) || !step(1.0 - left as f64 / all as f64) {
-                    return Ok(Ended::Interrupted);
-                }
+        let mut first = None;
+        let copied = loop {
+            let left = match merge.step(volumes, STEP) {
+                Ok(left) => left,
+                Err(e) => break Err(wrong(e)),
+            };
+            let all = *first.get_or_insert(left.max(1));
+            if left == 0 {
+                break Ok(Ended::Done);
             }
-            merge.finish(volumes).map_err(wrong)?;
-            Ok(Ended::Done)
-        })();
+            if stop.load(Ordering::SeqCst) || !step(1.0 - left as f64 / all as f64) {
+                break Ok(Ended::Interrupted);
+            }
+        };
+        let copied = if copied == Ok(Ended::Done) {
+            merge.finish(volumes).map(|()| Ended::Done).map_err(wrong)
+        } else {
+            merge.give_up();
+            copied
+        };
         self.merge_ended();
         let begun = self.generation();
         if copied? == Ended::Interrupted {
@@ -228,7 +234,8 @@ impl Repository {
                 return Ok(None);
             }
             self.images.gather().map_err(wrong)?;
-            let mut disk = Disk::open(volumes, leaf, Format::Vhd).map_err(wrong)?;
+            let format = if after == Format::Qcow2 { Format::Qcow2 } else { Format::Vhd };
+            let mut disk = Image::within(volumes, leaf, format, Access::Write).map_err(wrong)?;
             disk.start_merge(volumes, leaf, &after_name).map_err(wrong)?;
             Ok(Some((disk, self.merge_begins())))
         });

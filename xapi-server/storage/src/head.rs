@@ -6,6 +6,7 @@ use xennix_disk::{
     Result,
     chain::Format,
     file::{Access, BlockFile},
+    qcow2::header::Header as QcowHeader,
     vhd::{footer::Kind, header::HEADER_LEN, header::Header, reader::read_footer},
     volumes::Volumes,
 };
@@ -29,6 +30,8 @@ pub struct Found {
     pub hidden: bool,
     /// Name of the image it stands on, as it says itself.
     pub parent: Option<String>,
+    /// What a qcow2 says of itself.
+    pub header: Option<Box<QcowHeader>>,
     /// Why it could not be read, as whoever asks for it is told.
     pub broken: Option<Failure>,
 }
@@ -47,6 +50,7 @@ pub fn look(volumes: &dyn Volumes, naming: Naming, name: &str, size: Option<u64>
         physical: size.unwrap_or(0),
         hidden: false,
         parent: None,
+        header: None,
         broken: None,
     };
     let file = match volumes.open(name, Access::Read) {
@@ -95,9 +99,22 @@ fn vhd(file: &dyn BlockFile, found: &mut Found) -> Result<()> {
 }
 
 fn qcow2(file: &dyn BlockFile, found: &mut Found) -> Result<()> {
-    let header = xennix_disk::qcow2::header::Header::read(file)?;
+    let header = QcowHeader::read(file)?;
     found.size = header.size & !511;
     found.hidden = header.hidden;
     found.parent = header.parent().map(str::to_owned);
+    found.header = Some(Box::new(header));
     Ok(())
+}
+
+impl Found {
+    /// Can `image`, which stands on it, be merged into it? Kinds that can't stay as they are.
+    pub fn takes(&self, image: &Found) -> bool {
+        let sizes = self.size <= image.size;
+        match (&self.header, &image.header) {
+            (Some(own), Some(other)) => sizes && own.takes(other),
+            (None, None) => sizes && image.format == Format::Vhd,
+            _ => false,
+        }
+    }
 }

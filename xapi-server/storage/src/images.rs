@@ -184,7 +184,7 @@ impl Images {
         }
         let wrong = |e: xennix_disk::Error| Doing::Load.disk(&e);
         if !guarded {
-            return xennix_disk::qcow2::settle(&self.dir, &found.name).map_err(wrong);
+            return xennix_disk::qcow2::settle(&*self.volumes, &found.name).map_err(wrong);
         }
         let unclean = self
             .volumes

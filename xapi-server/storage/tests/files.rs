@@ -269,7 +269,7 @@ async fn qcow2_disks_are_frozen_cloned_grown_and_reverted() {
     let shown = storage.scan(SR).await.unwrap();
     let inner = shown.iter().filter(|v| v.hidden).count();
     assert!(inner == 2 && shown.len() == 5, "{shown:?}");
-    // What others stand on is neither written nor merged; a copy of all of it is a disk like any other.
+    // What several others stand on is neither written nor merged; a copy of all of it is a disk like any other.
     let base = shown.iter().find(|v| v.hidden).unwrap().location.clone();
     assert!(storage.open_volume(SR, &base, true).await.is_err());
     assert!(storage.write(SR, &base, 0, vec![0; 512]).await.is_err());
@@ -288,6 +288,54 @@ async fn qcow2_disks_are_frozen_cloned_grown_and_reverted() {
     }
     storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
     assert!(place.files().is_empty(), "{:?}", place.files());
+    storage.detach(SR).await.unwrap();
+}
+
+fn qcow2(size: i64) -> xapi_backend::storage::NewVolume {
+    xapi_backend::storage::NewVolume { sm_config: vec![("image-format".into(), "qcow2".into())], ..new(size) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn qcow2_chains_are_kept_short_under_a_running_disk() {
+    let place = Place::new();
+    let storage = place.ready().await;
+    let disk = storage.create_volume(SR, qcow2(8 << 20)).await.unwrap().location;
+    let path = storage.open_volume(SR, &disk, true).await.unwrap();
+    let mut guest = connect(&path);
+    // More snapshots, one after the other, than a chain may have images: each but the first goes again.
+    let first = {
+        guest.write(7 * MIB, &[200; 4096], 0);
+        storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap().location
+    };
+    for round in 1..=35_u8 {
+        guest.write(u64::from(round % 6) * MIB + 512, &[round; 4096], 0);
+        if round % 5 == 0 {
+            guest.must(6, 0, u64::from(round % 6) * MIB + 512, 1024);
+        }
+        let gone = storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap().location;
+        storage.destroy_volume(SR, &gone).await.unwrap();
+        storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
+        assert!(!storage.has_garbage(SR).await.unwrap());
+        assert!(place.files().len() <= 3, "{:?}", place.files());
+    }
+    let mut wanted = [35; 4096];
+    wanted[..1024].fill(0);
+    assert_eq!(guest.read(5 * MIB + 512, 4096), wanted);
+    assert_eq!(guest.read(4 * MIB + 512, 4096), [34; 4096]);
+    assert_eq!(guest.read(7 * MIB, 4096), [200; 4096]);
+    assert_eq!(storage.read(SR, &first, 7 * MIB, 4096).await.unwrap(), [200; 4096]);
+    assert_eq!(storage.read(SR, &first, 4 * MIB, 4096).await.unwrap(), [0; 4096]);
+    // Its last parent goes while the guest runs, and what stays is an image like any other.
+    storage.destroy_volume(SR, &first).await.unwrap();
+    storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
+    assert_eq!(place.files(), [format!("{disk}.qcow2")]);
+    guest.write(3 * MIB, &[77; 4096], 0);
+    assert_eq!(guest.read(5 * MIB + 512, 4096), wanted);
+    drop(guest);
+    storage.close_volume(SR, &disk).await.unwrap();
+    assert_eq!(storage.read(SR, &disk, 3 * MIB, 4096).await.unwrap(), [77; 4096]);
+    let file = std::fs::read(place.location.join(format!("{disk}.qcow2"))).unwrap();
+    assert_eq!(file[79] & 1, 0, "it was closed");
     storage.detach(SR).await.unwrap();
 }
 

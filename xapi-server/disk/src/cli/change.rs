@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::file::{Access, BlockFile, OsFile};
 use crate::qcow2::create::create as create_qcow2;
 use crate::qcow2::grow::grow as grow_qcow2;
+use crate::qcow2::header::Header;
 use crate::qcow2::snapshot::line;
 use crate::source::Source;
 use crate::vhd::coalesce::{coalesce as merge_node, leaf_coalesce};
@@ -174,10 +175,11 @@ pub(super) fn snapshot(
 }
 
 pub(super) fn coalesce(dir: &Directory, image: &str, name: Option<String>) -> Result<()> {
-    if Format::of_name(image) == Some(Format::Qcow2) {
-        return Err(Error::Unsupported("merging qcow2 images is not part of this version".into()));
-    }
-    let hidden = Image::open(dir.open(image, Access::Read)?)?.footer().hidden != 0;
+    let file = dir.open(image, Access::Read)?;
+    let hidden = match Format::of_name(image) {
+        Some(Format::Qcow2) => Header::read(&*file)?.hidden,
+        _ => Image::open(file)?.footer().hidden != 0,
+    };
     if hidden { merge_node(dir, image) } else { leaf_coalesce(dir, image, name.as_deref().unwrap_or(image)) }
 }
 

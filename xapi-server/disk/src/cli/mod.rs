@@ -7,6 +7,7 @@ mod show;
 
 use crate::chain::{Chain, Format};
 use crate::error::{Error, Result};
+use crate::file::Access;
 use crate::nbd::control::Command as Control;
 use crate::nbd::server::Config;
 use crate::qcow2::Qcow2Disk;
@@ -382,7 +383,7 @@ impl Opened {
 fn open(path: &Path, format: Option<FormatArg>, fixed: bool) -> Result<Opened> {
     let (dir, name) = Directory::of(path)?;
     Ok(match format_of(&name, format)? {
-        Format::Qcow2 => Opened::Qcow2(Qcow2Disk::open(dir.path(), &name, false)?),
+        Format::Qcow2 => Opened::Qcow2(Qcow2Disk::open(&dir, &name, Access::Read)?),
         format => Opened::Chain(Chain::open(&dir.with_fixed(fixed), &name, format)?),
     })
 }

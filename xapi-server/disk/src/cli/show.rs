@@ -70,7 +70,7 @@ pub(super) fn check(path: &Path, fixed: bool, json: bool, out: &mut dyn Write) -
             // Its backing files, found by the rules of reading.
             let mut report = Report { readable: true, ..Report::default() };
             let mut names = vec![name.clone()];
-            match Qcow2Disk::open(dir.path(), &name, false) {
+            match Qcow2Disk::open(&dir, &name, Access::Read) {
                 Ok(disk) => names = disk.names().to_vec(),
                 Err(e) => unreadable(&name, e, &mut report)?,
             }

@@ -2,7 +2,6 @@
 //! exchange. Never keeps clients waiting for a scan or for the bulk of the data.
 
 use super::export::{Export, Opener};
-use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::vhd::coalesce::LeafPlan;
@@ -15,18 +14,11 @@ const LAST: u64 = 16 << 20;
 /// Steps without progress before it is given up or ended.
 const PATIENCE: u32 = 64;
 
-fn disk(image: &mut Image) -> Result<&mut Disk> {
-    match image {
-        Image::Disk(d) => Ok(d),
-        _ => Err(Error::Unsupported("only VHD leaves are merged".into())),
-    }
-}
-
 /// Merges the leaf `leaf` of `volumes`, which `export` serves, into its parent, which is called `name` afterwards;
 /// `opener` opens it then. `progress` hears how many bytes are left, and an error from it gives the merge up.
 ///
 /// # Errors
-/// As [`Disk::start_merge`] and [`Disk::merge_step`]: the leaf goes on being served. When even that fails the export
+/// As [`Image::start_merge`] and [`Image::merge_step`]: the leaf goes on being served. When even that fails the export
 /// stays paused.
 pub fn coalesce(
     export: &Export,
@@ -37,33 +29,27 @@ pub fn coalesce(
     progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<()> {
     let plan = LeafPlan::new(volumes, leaf, name)?;
-    export.with_mut(|image| disk(image)?.start_planned(volumes, plan))?;
+    export.with_mut(|image| image.start_planned(volumes, plan))?;
     if let Err(e) = copy(export, volumes, progress) {
         export.with_mut(|image| {
-            disk(image)?.cancel_merge();
+            image.cancel_merge();
             Ok(())
         })?;
         return Err(e);
     }
-    export.exchange(
-        |image| match image {
-            Image::Disk(d) => d.finish_merge(volumes),
-            _ => Err(Error::Unsupported("only VHD leaves are merged".into())),
-        },
-        opener,
-    )
+    export.exchange(|image| image.finish_merge(volumes), opener)
 }
 
 fn copy(export: &Export, volumes: &dyn Volumes, progress: &mut dyn FnMut(u64) -> Result<()>) -> Result<()> {
     let (mut best, mut stuck) = (u64::MAX, 0);
     loop {
-        let left = export.with_mut(|image| disk(image)?.merge_step(volumes, STEP))?;
+        let left = export.with_mut(|image| image.merge_step(volumes, STEP))?;
         progress(left)?;
         stuck = if left < best { 0 } else { stuck + 1 };
         best = best.min(left);
         if left <= LAST {
             // What is left is copied in the pause; what was copied before is not flushed there.
-            export.with_mut(|image| disk(image)?.merge_flush())?;
+            export.with_mut(Image::merge_flush)?;
             return Ok(());
         }
         if stuck >= PATIENCE {

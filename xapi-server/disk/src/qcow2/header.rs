@@ -10,7 +10,7 @@ pub(crate) const HIDDEN: u32 = 0x7661_7465;
 /// The extension that holds the backing file's format.
 pub(crate) const BACKING_FORMAT: u32 = 0xe279_2aca;
 /// Where the place of the backing file's name stands.
-const NAME_AT: u64 = 8;
+pub(super) const NAME_AT: u64 = 8;
 /// Bytes of a header without extensions, of the two versions there are.
 const LENGTHS: [(u32, u64); 2] = [(2, 72), (3, 104)];
 /// Bytes that hold any header that is not odd, and all that is ever read of one.
@@ -29,7 +29,9 @@ pub struct Header {
     pub backing_format: Option<String>,
     /// It is an inner node.
     pub hidden: bool,
-    cluster: u64,
+    /// Snapshots inside the image.
+    pub snapshots: u32,
+    pub(super) cluster: u64,
     /// Where the mark stands.
     mark: Option<u64>,
     /// Where the extensions end.
@@ -117,6 +119,7 @@ impl Header {
             backing,
             backing_format,
             hidden,
+            snapshots: be32(b, 60),
             cluster,
             mark,
             end: at,
@@ -127,6 +130,22 @@ impl Header {
     /// The name of the image it stands on, in the same place.
     pub fn parent(&self) -> Option<&str> {
         self.backing.as_deref().map(|file| file.rsplit('/').next().unwrap_or(file))
+    }
+
+    /// Can `node`, which stands on it, be merged into it while others read through both? Each cluster that is written
+    /// has to be hidden as a whole by the node; an image says that it is being written from version 3 on.
+    pub fn takes(&self, node: &Header) -> bool {
+        self.version >= 3 && self.snapshots == 0 && self.cluster <= node.cluster && self.size <= node.size
+    }
+
+    /// A place for the name of a backing file of `length` bytes, `end` bytes behind the extensions or further.
+    pub(super) fn room_for(&self, length: u64, end: u64) -> Option<u64> {
+        let (place, now) = self.name;
+        if place != 0 && length <= now {
+            return Some(place);
+        }
+        let at = self.cluster.min(READ[1]).checked_sub(length)? & !7;
+        (length <= 1023 && at >= (self.end + end).max(place + now)).then_some(at)
     }
 }
 
@@ -157,7 +176,7 @@ fn add_mark(file: &dyn BlockFile, header: &Header) -> Result<()> {
         limit = place;
         if place < header.end + ADDED {
             // The name moves to the end of the cluster: first its bytes, then where they are said to be.
-            let moved = (header.cluster - length) & !7;
+            let moved = (header.cluster.min(READ[1]) - length) & !7;
             if moved < (header.end + ADDED).max(place + length) {
                 return Err(none());
             }

@@ -1,18 +1,20 @@
 //! Merges an image into its parent and removes it: inner nodes ([`coalesce`]) and single leaves
 //! ([`leaf_coalesce`]). While data is copied, every child keeps reading the same bytes, because the node still lies
-//! over its parent. Never merges into a parent that another image depends on.
+//! over its parent. Never merges into a parent that another image depends on. The steps and notes are the same for
+//! qcow2 images, whose own part is [`crate::qcow2::merge`].
 
 use super::create::{ParentRef, set_parent};
 use super::journal::{Note, check_idle, perform, put};
 use super::locator::{Locator, encode};
 pub use super::merge::merge;
-use super::merge::{prepare, prepare_leaf};
+use super::merge::{format_of, prepare, prepare_leaf};
 use super::reader::Image;
 use super::writer::Writer;
 use crate::chain::{Format, Layer, ParentLink, find_parent, parent_link};
 use crate::disk::check_unused;
 use crate::error::{Error, Result};
 use crate::file::Access;
+use crate::qcow2;
 use crate::volumes::Volumes;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +59,11 @@ pub fn children_of(volumes: &dyn Volumes, parent: &str) -> Result<Vec<String>> {
     Ok(children)
 }
 
+/// Is an image a qcow2, by its name?
+pub(super) fn is_qcow2(name: &str) -> bool {
+    Format::of_name(name) == Some(Format::Qcow2)
+}
+
 /// What is answered when an image that can't be read may be a child.
 pub(crate) fn unknown(name: &str, parent: &str, e: Error) -> Error {
     match e.device() {
@@ -91,8 +98,12 @@ pub(super) fn mergeable(volumes: &dyn Volumes, node: &str) -> Result<(Image, Str
 /// the copy, [`super::journal::recover`] finishes what an error or a cut stopped.
 pub fn coalesce(volumes: &dyn Volumes, node: &str) -> Result<()> {
     check_idle(volumes)?;
-    let (image, ..) = mergeable(volumes, node)?;
-    if image.footer().hidden == 0 {
+    let hidden = if is_qcow2(node) {
+        qcow2::merge::mergeable(volumes, node)?.0.hidden
+    } else {
+        mergeable(volumes, node)?.0.footer().hidden != 0
+    };
+    if !hidden {
         return Err(Error::Refused(format!("{node:?} is visible: it is a disk of its own")));
     }
     for relink in relinks(volumes, node)? {
@@ -122,6 +133,9 @@ pub fn relink(volumes: &dyn Volumes, node: &str) -> Result<()> {
 
 /// The links that the children of `node` get when it goes.
 fn relinks(volumes: &dyn Volumes, node: &str) -> Result<Vec<Relink>> {
+    if is_qcow2(node) {
+        return qcow2::merge::relinks(volumes, node);
+    }
     let (_, name, parent) = mergeable(volumes, node)?;
     let uuid = match &parent {
         Layer::Vhd(p) => p.footer().uuid,
@@ -168,7 +182,7 @@ pub(super) fn finish_coalesce(volumes: &dyn Volumes, node: &str, children: &[Rel
 }
 
 /// Merges the single leaf `leaf` into its hidden parent, which then takes the leaf's place under `name` (the leaf's
-/// own name unless the parent is raw). The leaf must not be open.
+/// own name unless a VHD's parent is raw). The leaf must not be open.
 ///
 /// # Errors
 /// As [`coalesce`].
@@ -192,12 +206,17 @@ pub(crate) struct LeafPlan {
 impl LeafPlan {
     pub(crate) fn new(volumes: &dyn Volumes, leaf: &str, name: &str) -> Result<LeafPlan> {
         check_idle(volumes)?;
-        let (image, parent, layer) = mergeable(volumes, leaf)?;
-        if image.footer().hidden != 0 || !children_of(volumes, leaf)?.is_empty() {
+        let (hidden, children, parent, want) = if is_qcow2(leaf) {
+            let (image, parent, _) = qcow2::merge::mergeable(volumes, leaf)?;
+            (image.hidden, qcow2::snapshot::children_of(volumes, leaf)?, parent, Format::Qcow2)
+        } else {
+            let (image, parent, layer) = mergeable(volumes, leaf)?;
+            (image.footer().hidden != 0, children_of(volumes, leaf)?, parent, format_of(&layer))
+        };
+        if hidden || !children.is_empty() {
             return Err(Error::Refused(format!("{leaf:?} is an inner node")));
         }
-        let vhd = matches!(layer, Layer::Vhd(_));
-        let want = if vhd { Format::Vhd } else { Format::Raw };
+        let vhd = want == Format::Vhd;
         if Format::of_name(name) != Some(want) {
             return Err(Error::Refused(format!("{name:?} is no name for what {parent:?} is")));
         }
@@ -242,6 +261,8 @@ pub(super) fn finish_leaf(
     volumes.sync()?;
     if vhd {
         Writer::open(volumes.open(name, Access::Write)?)?.set_hidden(false)?;
+    } else if is_qcow2(name) {
+        qcow2::header::set_hidden(&*volumes.open(name, Access::Write)?, false)?;
     }
     if volumes.exists(old)? {
         volumes.remove(old)?;

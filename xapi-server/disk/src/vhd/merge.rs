@@ -2,7 +2,7 @@
 //! and, for a leaf, the guest writes on. A cut at any moment changes nothing that anyone reads, because the image
 //! still lies over its parent and hides all that was copied.
 
-use super::coalesce::mergeable;
+use super::coalesce::{is_qcow2, mergeable};
 use super::reader::{Image, Place};
 use super::resize::{grow, put_tail};
 use super::{BLOCK_SIZE, SECTOR};
@@ -10,6 +10,7 @@ use crate::chain::{Chain, Format, Layer, find_parent};
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::file::{Access, BlockFile};
+use crate::qcow2::merge as qcow2;
 use crate::source::Source;
 use crate::volumes::Volumes;
 
@@ -157,9 +158,11 @@ impl Copier {
 }
 
 /// An inner node or closed leaf on its way into its parent.
-pub struct NodeMerge {
-    node: Image,
-    copier: Copier,
+pub struct NodeMerge(Kind);
+
+enum Kind {
+    Vhd { node: Box<Image>, copier: Box<Copier> },
+    Qcow2(Box<qcow2::NodeMerge>),
 }
 
 impl NodeMerge {
@@ -169,10 +172,14 @@ impl NodeMerge {
     /// # Errors
     /// [`Error::Refused`] when the parent has other children or is visible, and when it needs [`prepare`] first.
     pub fn start(volumes: &dyn Volumes, node: &str) -> Result<NodeMerge> {
+        if is_qcow2(node) {
+            return Ok(NodeMerge(Kind::Qcow2(Box::new(qcow2::NodeMerge::start(volumes, node)?))));
+        }
         let (image, parent, layer) = mergeable(volumes, node)?;
         make_room(volumes, &image, &parent, &layer, false)?;
         let todo = Todo::of(&image);
-        Ok(NodeMerge { node: image, copier: Copier::new(volumes, parent, format_of(&layer), todo)? })
+        let copier = Copier::new(volumes, parent, format_of(&layer), todo)?;
+        Ok(NodeMerge(Kind::Vhd { node: Box::new(image), copier: Box::new(copier) }))
     }
 
     /// Copies about `budget` bytes; returns the bytes left, 0 at the end.
@@ -180,8 +187,12 @@ impl NodeMerge {
     /// # Errors
     /// What reading and writing say. The step may be repeated.
     pub fn step(&mut self, volumes: &dyn Volumes, budget: u64) -> Result<u64> {
-        let node = &self.node;
-        self.copier.step(volumes, &**node.file(), &|s, n| node.locate(s, n), budget)
+        match &mut self.0 {
+            Kind::Vhd { node, copier } => {
+                copier.step(volumes, &**node.file(), &|s, n| node.locate(s, n), budget)
+            }
+            Kind::Qcow2(merge) => merge.step(budget),
+        }
     }
 
     /// Copies the rest; the parent is durable and closed on return.
@@ -190,7 +201,19 @@ impl NodeMerge {
     /// As [`step`](NodeMerge::step).
     pub fn finish(mut self, volumes: &dyn Volumes) -> Result<()> {
         while self.step(volumes, u64::MAX)? > 0 {}
-        self.copier.close()
+        match self.0 {
+            Kind::Vhd { copier, .. } => copier.close(),
+            Kind::Qcow2(merge) => merge.finish(),
+        }
+    }
+
+    /// Ends it before its time, with the parent closed as well as can be: whoever begins anew puts it right.
+    pub fn give_up(self) {
+        match self.0 {
+            // A VHD is as it was to everyone at any time.
+            Kind::Vhd { .. } => {}
+            Kind::Qcow2(merge) => drop(merge.give_up()),
+        }
     }
 }
 
@@ -208,6 +231,10 @@ pub fn merge(volumes: &dyn Volumes, node: &str) -> Result<()> {
 /// # Errors
 /// As [`NodeMerge::start`] and [`grow`].
 pub fn prepare(volumes: &dyn Volumes, node: &str) -> Result<()> {
+    if is_qcow2(node) {
+        // Growing moves nothing that a reader looks for.
+        return Ok(());
+    }
     let (image, parent, layer) = mergeable(volumes, node)?;
     make_room(volumes, &image, &parent, &layer, true)
 }
@@ -215,6 +242,9 @@ pub fn prepare(volumes: &dyn Volumes, node: &str) -> Result<()> {
 /// [`prepare`] for a leaf that was found mergeable just now. Its parent takes its place: on a volume it gets as much
 /// room, so that whoever writes on does not run out of it.
 pub(crate) fn prepare_leaf(volumes: &dyn Volumes, leaf: &str) -> Result<()> {
+    if is_qcow2(leaf) {
+        return crate::qcow2::settle(volumes, leaf);
+    }
     let image = Image::open(volumes.open(leaf, Access::Read)?)?;
     let Some((name, layer)) = find_parent(volumes, &image)? else {
         return Err(Error::Refused(format!("{leaf:?} has no parent")));
@@ -239,6 +269,9 @@ fn extend(volumes: &dyn Volumes, name: &str, image: &Image, bytes: u64) -> Resul
 /// # Errors
 /// As [`NodeMerge::start`].
 pub fn needs_prepare(volumes: &dyn Volumes, node: &str) -> Result<bool> {
+    if is_qcow2(node) {
+        return Ok(false);
+    }
     let (image, _, layer) = mergeable(volumes, node)?;
     Ok(matches!(layer, Layer::Vhd(p) if must_move(&image, &p)))
 }
