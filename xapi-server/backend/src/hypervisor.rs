@@ -369,8 +369,8 @@ pub trait Hypervisor: Send + Sync + 'static {
         let _ = uuid;
         Err(xapi_schema::Failure::not_implemented("dump_core"))
     }
-    /// Weight and cap of a running domain's processors.
-    async fn set_schedule(&self, uuid: &str, weight: Option<i64>, cap: Option<i64>) -> Result<()> {
+    /// Weight and cap of a running domain's processors; a cap of 0 is none.
+    async fn set_schedule(&self, uuid: &str, weight: i64, cap: i64) -> Result<()> {
         let _ = (uuid, weight, cap);
         Ok(())
     }

@@ -98,7 +98,7 @@ const FRESH: &[Fresh] = &[
 /// Brings objects in line with the world. Failures are logged: a host with a broken SR must still start.
 pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     let cx = Cx::internal(xapi, "xapi.startup");
-    let mut cut = vm::guest::reconcile(&cx).await;
+    let mut cut = vm::reconcile::all(&cx).await;
     if !cx.xapi.settings.given_drivers {
         let served = Served::by(&*cx.xapi.backends.storage);
         let agreed = cx.commit(move |tx| agree_drivers(tx, &served)).await;
@@ -117,7 +117,7 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     if let Err(failure) = vtpm::settle(&cx).await {
         tracing::error!(%failure, "what TPMs keep could not be found out");
     }
-    vm::guest::end_half_made(&cx, &mut cut).await;
+    vm::reconcile::end_half_made(&cx, &mut cut).await;
     if let Err(failure) = cx.commit(crate::transfer::sweep).await {
         tracing::error!(%failure, "disks held by an earlier process could not be let go of");
     }
@@ -125,7 +125,7 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     if let Err(failure) = vm::suspend::settle(&cx).await {
         tracing::error!(%failure, "suspends that were cut short could not be sorted out");
     }
-    vm::guest::agree_devices(&cx).await;
+    vm::reconcile::agree_devices(&cx).await;
     if let Err(failure) = cx.commit(recompute).await {
         tracing::error!(%failure, "what is allowed could not be worked out");
     }
@@ -137,7 +137,7 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     if let Err(failure) = pif::watch(&cx).await {
         tracing::warn!(%failure, "the network cards do not say how they are");
     }
-    vm::guest::restart(&cx, cut).await;
+    vm::reconcile::restart(&cx, cut).await;
 }
 
 /// Tells clients where they reach consoles, once it is known which port that is.

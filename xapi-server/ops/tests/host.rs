@@ -89,6 +89,64 @@ async fn devices_have_rows() {
 }
 
 #[tokio::test]
+async fn graphics_change_their_types_and_their_group() {
+    let host = with_devices().await;
+    let card = with(&host, "PGPU", "PCI", &with(&host, "PCI", "pci_id", "0000:04:00.0").await).await;
+    let (first, kind) =
+        (host.text("PGPU.get_GPU_group", [str(&card)]).await, host.all("VGPU_type").await.remove(0));
+    let enabled = async |class: &str, this: &str| host.get(class, "enabled_VGPU_types", this).await;
+    let left =
+        async |group: &str| host.ok("GPU_group.get_remaining_capacity", [str(group), str(&kind)]).await;
+    host.ok("PGPU.remove_enabled_VGPU_types", [str(&card), str(&kind)]).await;
+    assert_eq!(enabled("PGPU", &card).await, Value::set([]));
+    assert_eq!((enabled("GPU_group", &first).await, left(&first).await), (Value::set([]), Value::Int(0)));
+    // Twice is once.
+    for _ in 0..2 {
+        host.ok("PGPU.add_enabled_VGPU_types", [str(&card), str(&kind)]).await;
+        assert_eq!(enabled("PGPU", &card).await, Value::set([str(&kind)]));
+    }
+    assert_eq!(
+        (enabled("GPU_group", &first).await, left(&first).await),
+        (enabled("PGPU", &card).await, Value::Int(1))
+    );
+    host.ok("PGPU.set_enabled_VGPU_types", [str(&card), Value::set([])]).await;
+    assert_eq!(enabled("GPU_group", &first).await, Value::set([]));
+    host.ok("PGPU.set_enabled_VGPU_types", [str(&card), Value::set([str(&kind)])]).await;
+    let wrong = host.err("PGPU.add_enabled_VGPU_types", [str(&card), str("OpaqueRef:no")]).await;
+    assert_eq!(wrong.code, "HANDLE_INVALID");
+
+    let screen = with(&host, "PGPU", "PCI", &with(&host, "PCI", "pci_id", "0000:0a:00.0").await).await;
+    let other = host.text("PGPU.get_GPU_group", [str(&screen)]).await;
+    let wrong = host.err("PGPU.set_GPU_group", [str(&card), str(&other)]).await;
+    assert_eq!(wrong.code, "PGPU_NOT_COMPATIBLE_WITH_GPU_GROUP");
+    assert_eq!(wrong.params, ["10de/1eb8", "[10de/2000]"]);
+    let empty = host.text("GPU_group.create", [str("mine"), str(""), Value::map::<&str>([])]).await;
+    host.ok("PGPU.set_GPU_group", [str(&card), str(&empty)]).await;
+    assert_eq!(host.get("GPU_group", "PGPUs", &empty).await, Value::set([str(&card)]));
+    assert_eq!(host.get("GPU_group", "GPU_types", &empty).await, Value::set([str("10de/1eb8")]));
+    assert_eq!((left(&empty).await, left(&first).await), (Value::Int(1), Value::Int(0)));
+    // What it left can take it back, and nothing else.
+    assert_eq!(host.get("GPU_group", "GPU_types", &first).await, Value::set([str("10de/1eb8")]));
+    host.ok("PGPU.set_GPU_group", [str(&card), str(&first)]).await;
+    host.ok("GPU_group.destroy", [str(&empty)]).await;
+}
+
+#[tokio::test]
+async fn a_dump_of_long_ago_goes_with_its_disk() {
+    use xapi_schema::ClassId;
+    let host = Host::new().await;
+    let (vm, disk) = (host.vm("crashed").await, host.vdi("dump").await);
+    let members = Value::map([("VM", str(&vm)), ("VDI", str(&disk))]);
+    let create = move |tx: &mut xapi_store::Tx| tx.create_value(ClassId::Crashdump, None, &members);
+    let dump = host.xapi.store.commit(create).await.unwrap();
+    host.levers.faults.fail_next("destroy_volume", xapi_schema::Failure::internal("no"));
+    host.err("crashdump.destroy", [Value::Str(dump.clone())]).await;
+    assert_eq!(host.all("crashdump").await.len(), 1);
+    host.ok("crashdump.destroy", [Value::Str(dump)]).await;
+    assert!(host.all("crashdump").await.is_empty() && host.all("VDI").await.is_empty());
+}
+
+#[tokio::test]
 async fn what_clients_wrote_stays_as_long_as_the_device() {
     let host = with_devices().await;
     let home = host.all("host").await.remove(0);

@@ -320,19 +320,36 @@ async fn a_start_that_was_cut_short_leaves_no_disk_in_use() {
 }
 
 #[tokio::test]
+async fn a_hypervisor_that_fails_at_a_start_is_asked_again() {
+    let host = Host::new().await;
+    let vm = host.vm("ended").await;
+    host.ok("VM.start", [str(&vm), no(), no()]).await;
+    // It ended while no toolstack ran.
+    let uuid = host.text("VM.get_uuid", [str(&vm)]).await;
+    host.xapi.backends.hypervisor.destroy(&uuid).await.unwrap();
+    host.levers.faults.fail_next("domains", xapi_schema::Failure::internal("xl list was aborted"));
+    xapi_ops::startup::run(&host.xapi, false).await;
+    assert_eq!(host.state(&vm).await, "Halted");
+}
+
+#[tokio::test]
 async fn weight_and_cap_of_a_running_guest_reach_it() {
     let host = Host::new().await;
     let vm = host.vm("heavy").await;
-    let changes = [
-        ("VM.add_to_VCPUs_params", vec![str("weight"), str("512")]),
-        ("VM.remove_from_VCPUs_params", vec![str("weight")]),
-        ("VM.set_VCPUs_params", vec![Value::map([("cap", str("50"))])]),
-    ];
     host.ok("VM.start", [str(&vm), no(), no()]).await;
-    for (call, args) in changes {
-        host.levers.faults.pass_next("set_schedule");
+    let uuid = host.text("VM.get_uuid", [str(&vm)]).await;
+    // What is taken away again is as if it had never been said.
+    let changes = [
+        ("VM.add_to_VCPUs_params", vec![str("weight"), str("512")], ("512", "0")),
+        ("VM.remove_from_VCPUs_params", vec![str("weight")], ("256", "0")),
+        ("VM.set_VCPUs_params", vec![Value::map([("cap", str("50"))])], ("256", "50")),
+        ("VM.set_VCPUs_params", vec![Value::map::<&str>([])], ("256", "0")),
+    ];
+    for (call, args, (weight, cap)) in changes {
         host.ok(call, std::iter::once(str(&vm)).chain(args)).await;
-        assert_eq!(host.levers.faults.left("set_schedule"), 0, "{call} stays in the record");
+        let params = host.levers.domain(&uuid).unwrap().details.vcpus_params;
+        let has = |key: &str| params.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
+        assert_eq!((has("weight"), has("cap")), (Some(weight), Some(cap)), "{call}");
     }
 }
 

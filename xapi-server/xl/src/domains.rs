@@ -74,6 +74,7 @@ impl Domains {
             tpms,
             cpu_vendor: options.cpu_vendor,
             core_dumps: dir.join("cores"),
+            dumping: tokio::sync::Mutex::default(),
             events: broadcast::channel(1024).0,
             look: Notify::new(),
             ended: watch::channel(0).0,
@@ -148,7 +149,7 @@ impl Hypervisor for Domains {
         self.shared.dump_core(uuid).await
     }
 
-    async fn set_schedule(&self, uuid: &str, weight: Option<i64>, cap: Option<i64>) -> Result<()> {
+    async fn set_schedule(&self, uuid: &str, weight: i64, cap: i64) -> Result<()> {
         self.shared.set_schedule(uuid, weight, cap).await
     }
 

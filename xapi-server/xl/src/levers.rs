@@ -1,6 +1,6 @@
-//! What a running domain is told: its memory, its processors, keys and triggers; and what is taken of a crashed one.
+//! What a running domain is told: its memory, its processors, keys and triggers.
 
-use xapi_schema::{Failure, Result, errors};
+use xapi_schema::{Result, errors};
 
 use crate::{host, shared::Shared};
 
@@ -31,25 +31,8 @@ pub fn trigger(text: &str) -> Result<&str> {
 }
 
 impl Shared {
-    /// Writes the memory of a domain to a file.
-    pub async fn dump_core(&self, uuid: &str) -> Result<()> {
-        let domid = self.need(uuid).await?.to_string();
-        let broken = |e: std::io::Error| Failure::internal(format!("{}: {e}", self.core_dumps.display()));
-        tokio::fs::create_dir_all(&self.core_dumps).await.map_err(broken)?;
-        let file = self.core_dumps.join(format!("{uuid}.{domid}.core"));
-        let dumped = self.xl.slow(&["dump-core", &domid, &file.to_string_lossy()]).await;
-        if dumped.is_err() {
-            // Half a dump would be taken for a whole one.
-            let _ = tokio::fs::remove_file(&file).await;
-        }
-        dumped.map(|_| ())
-    }
-
     /// Weight and cap, told to whichever scheduler the hypervisor runs.
-    pub async fn set_schedule(&self, uuid: &str, weight: Option<i64>, cap: Option<i64>) -> Result<()> {
-        if weight.is_none() && cap.is_none() {
-            return Ok(());
-        }
+    pub async fn set_schedule(&self, uuid: &str, weight: i64, cap: i64) -> Result<()> {
         let domid = self.need(uuid).await?.to_string();
         let info = host::info(&self.xl.quick(&["info"]).await?);
         let scheduler = info.get("xen_scheduler").map_or("credit2", String::as_str);
@@ -57,14 +40,8 @@ impl Shared {
             let text = format!("weight and cap mean nothing to the scheduler {scheduler}");
             return Err(errors::OPERATION_NOT_ALLOWED.with([text]));
         }
-        let mut args = vec![format!("sched-{scheduler}"), "-d".into(), domid];
-        for (flag, value) in [("-w", weight), ("-c", cap)] {
-            if let Some(value) = value {
-                args.extend([flag.to_string(), value.to_string()]);
-            }
-        }
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        self.xl.quick(&args).await.map(|_| ())
+        let (command, weight, cap) = (format!("sched-{scheduler}"), weight.to_string(), cap.to_string());
+        self.xl.quick(&[&command, "-d", &domid, "-w", &weight, "-c", &cap]).await.map(|_| ())
     }
 
     /// Moves the balloon.

@@ -8,6 +8,7 @@ mod agent;
 mod ask;
 pub mod config;
 mod console;
+mod cores;
 mod devices;
 mod domains;
 mod earlier;

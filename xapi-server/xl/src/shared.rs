@@ -35,6 +35,8 @@ pub struct Shared {
     pub layouts: Layouts,
     pub tpms: Tpms,
     pub core_dumps: std::path::PathBuf,
+    /// Dumps are written one after the other.
+    pub dumping: tokio::sync::Mutex<()>,
     pub events: broadcast::Sender<DomainEvent>,
     /// Somebody new listens, or a look is due for another reason.
     pub look: Notify,

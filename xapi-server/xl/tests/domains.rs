@@ -4,121 +4,17 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use common::{Daemon, Stub};
-use xapi_backend::{
-    Hypervisor, Storage,
-    hypervisor::{Boot, Details, Disk, DomainEvent, DomainKind, DomainSpec, Happened, Reply, Request},
-    storage::{NewVolume, SrConfig},
+use common::{
+    Daemon,
+    bench::{Bench, LONG, UUID, event},
 };
-use xapi_xl::{Domains, Options, xenstore::Client};
-
-const UUID: &str = "0e260f5c-8fb8-48c9-90fb-d389a294d22a";
-const LONG: Duration = Duration::from_secs(60);
-
-struct Bench {
-    daemon: Daemon,
-    stub: Stub,
-    storage: Arc<dyn Storage>,
-    volume: String,
-    dir: tempfile::TempDir,
-}
-
-impl Bench {
-    async fn new() -> Bench {
-        let dir = tempfile::tempdir().unwrap();
-        let stub = Stub::new(dir.path());
-        let daemon = Daemon::beside(&dir.path().join("s"), Arc::default(), stub.dir.join("table"));
-        let (backends, _) = xapi_backend::sim::open(&dir.path().join("sim"), Default::default()).unwrap();
-        let config =
-            SrConfig { uuid: "sr".into(), kind: "file".into(), device_config: vec![], sm_config: vec![] };
-        backends.storage.create(&config, 0).await.unwrap();
-        backends.storage.attach(&config).await.unwrap();
-        let new = NewVolume {
-            uuid: None,
-            name: String::new(),
-            description: String::new(),
-            virtual_size: 8 << 20,
-            kind: "user".into(),
-            sm_config: vec![],
-        };
-        let volume = backends.storage.create_volume("sr", new).await.unwrap().location;
-        Bench { daemon, stub, storage: backends.storage, volume, dir }
-    }
-
-    /// As after a start of the toolstack.
-    fn open(&self, quick: Duration) -> Domains {
-        self.open_with(self.stub.xl(quick))
-    }
-
-    fn open_with(&self, xl: xapi_xl::Xl) -> Domains {
-        let options = Options {
-            xl,
-            store: Client::new(vec![self.daemon.socket.clone()], LONG),
-            storage: self.storage.clone(),
-            memory: Arc::new(xapi_xl::Privcmd::default()),
-            card_script: None,
-            tpm: xapi_xl::tpm::Programs::default(),
-            cpu_vendor: "AuthenticAMD".into(),
-        };
-        Domains::open(&self.dir.path().join("xl"), options).unwrap()
-    }
-
-    fn spec(&self) -> DomainSpec {
-        let disk = Disk {
-            position: 0,
-            volume: Some(("sr".into(), self.volume.clone())),
-            writable: true,
-            cd: false,
-            vdi: "551d1127-c95a-4ea9-a668-3572d007e822".into(),
-            storage_type: "file".into(),
-        };
-        DomainSpec {
-            uuid: UUID.into(),
-            name: "guest".into(),
-            kind: DomainKind::Pv,
-            memory_max: 96 << 20,
-            memory_target: 96 << 20,
-            vcpus_max: 1,
-            vcpus: 1,
-            disks: vec![disk],
-            nics: vec![],
-            usb: vec![],
-            platform: vec![],
-            xenstore_data: vec![("vm-data/role".into(), "web".into())],
-            details: Details {
-                boot: Boot { kernel: "/var/lib/xcp/guest/vmlinux".into(), ..Boot::default() },
-                ..Details::default()
-            },
-        }
-    }
-
-    async fn built(&self, domains: &Domains) -> i64 {
-        domains.build(self.spec()).await.unwrap().domid
-    }
-
-    fn state(&self, from: &str, to: &str) {
-        let table = self.stub.read("table").replace(from, to);
-        self.stub.write("table", &table);
-    }
-}
-
-async fn event(
-    events: &mut tokio::sync::broadcast::Receiver<DomainEvent>,
-    wanted: impl Fn(&Happened) -> bool,
-) -> Happened {
-    tokio::time::timeout(LONG, async {
-        loop {
-            let event = events.recv().await.unwrap();
-            if event.uuid == UUID && wanted(&event.what) {
-                return event.what;
-            }
-        }
-    })
-    .await
-    .expect("the event comes")
-}
+use xapi_backend::{
+    Hypervisor,
+    hypervisor::{Boot, Disk, DomainKind, DomainSpec, Happened, Reply, Request},
+    storage::NewVolume,
+};
 
 fn is_end(what: &Happened) -> bool {
     matches!(what, Happened::Poweroff | Happened::Reboot | Happened::Crash)
@@ -277,30 +173,6 @@ async fn an_xl_that_misbehaves_is_an_error_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn keys_triggers_and_weights_reach_xl() {
-    let bench = Bench::new().await;
-    let domains = bench.open(LONG);
-    let domid = bench.built(&domains).await;
-    domains.send_sysrq(UUID, "s").await.unwrap();
-    domains.send_trigger(UUID, "nmi").await.unwrap();
-    domains.set_schedule(UUID, Some(512), None).await.unwrap();
-    bench.stub.write("info", "xen_scheduler          : credit\n");
-    domains.set_schedule(UUID, Some(64), Some(50)).await.unwrap();
-    bench.stub.write("info", "xen_scheduler          : null\n");
-    assert_eq!(domains.set_schedule(UUID, Some(64), None).await.unwrap_err().code, "OPERATION_NOT_ALLOWED");
-    assert_eq!(domains.send_sysrq(UUID, "; x").await.unwrap_err().code, "INVALID_VALUE");
-    let calls = bench.stub.read("calls");
-    for call in [
-        format!("sysrq {domid} s"),
-        format!("trigger {domid} nmi"),
-        format!("sched-credit2 -d {domid} -w 512"),
-        format!("sched-credit -d {domid} -w 64 -c 50"),
-    ] {
-        assert!(calls.lines().any(|line| line == call), "no {call:?} in:\n{calls}");
-    }
-}
-
-#[tokio::test]
 async fn a_create_that_hangs_leaves_no_domain() {
     let bench = Bench::new().await;
     let mut xl = bench.stub.xl(LONG);
@@ -345,6 +217,22 @@ async fn without_xenstore_nothing_is_begun() {
     bench.daemon =
         Daemon::beside(&bench.daemon.socket, bench.daemon.nodes.clone(), bench.stub.dir.join("table"));
     bench.built(&domains).await;
+}
+
+#[tokio::test]
+async fn an_end_while_xenstore_was_away_is_told_when_it_is_back() {
+    let mut bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    bench.built(&domains).await;
+    domains.unpause(UUID).await.unwrap();
+    let mut events = domains.events();
+    bench.daemon.stop();
+    // Nobody is there to tell of it, and what xl says is looked at only when something fires.
+    bench.state("------", "---s--");
+    bench.state(" - -\n", " 0 -\n");
+    bench.daemon =
+        Daemon::beside(&bench.daemon.socket, bench.daemon.nodes.clone(), bench.stub.dir.join("table"));
+    assert_eq!(event(&mut events, is_end).await, Happened::Poweroff);
 }
 
 #[tokio::test]

@@ -115,3 +115,20 @@ async fn a_daemon_that_is_silent_is_given_up_on() {
     drop(silent);
     assert!(matches!(store.read("/a").await, Err(Error::Gone(_))));
 }
+
+#[tokio::test]
+async fn a_daemon_that_takes_nobody_is_not_gone_around() {
+    let dir = tempfile::tempdir().unwrap();
+    let (socket, device) = (dir.path().join("s"), dir.path().join("device"));
+    let other = Daemon::start(&device, Arc::default());
+    let store = Client::new(vec![socket.clone(), device], LONG);
+    // Nobody listens at what is there.
+    drop(tokio::net::UnixListener::bind(&socket).unwrap());
+    let refused = store.write("/a", "1").await.unwrap_err();
+    assert!(matches!(&refused, Error::Gone(why) if why.contains("/s: ")), "{refused}");
+    assert_eq!(other.get("/a"), None);
+    // Where there is no such place at all, the next is the one.
+    std::fs::remove_file(&socket).unwrap();
+    store.write("/a", "1").await.unwrap();
+    assert_eq!(other.get("/a").as_deref(), Some("1"));
+}

@@ -301,8 +301,14 @@ impl Hypervisor for Domains {
         })
     }
 
-    async fn set_schedule(&self, _: &str, _: Option<i64>, _: Option<i64>) -> Result<()> {
-        self.faults.check("set_schedule")
+    async fn set_schedule(&self, uuid: &str, weight: i64, cap: i64) -> Result<()> {
+        self.faults.check("set_schedule")?;
+        self.change(uuid, |guest| {
+            let params = &mut guest.spec.details.vcpus_params;
+            params.retain(|(key, _)| !["weight", "cap"].contains(&key.as_str()));
+            params.extend([("weight".into(), weight.to_string()), ("cap".into(), cap.to_string())]);
+            Ok(())
+        })
     }
 
     async fn plug_disk(&self, uuid: &str, disk: Disk) -> Result<String> {

@@ -18,12 +18,10 @@ use std::{path::Path, sync::Arc};
 pub use faults::Faults;
 pub use links::SimCard;
 
-use tokio::sync::broadcast;
-
 use crate::{
     Backends, Storage,
     host::{CrashDump, Devices},
-    hypervisor::{DomainEvent, Happened},
+    hypervisor::{DomainEvent, DomainSpec, Happened},
 };
 
 /// How large and how fast the simulated machine is.
@@ -70,7 +68,7 @@ impl Default for Machine {
 pub struct Levers {
     /// Calls that shall fail.
     pub faults: Arc<Faults>,
-    events: broadcast::Sender<DomainEvent>,
+    domains: Arc<domains::Domains>,
     host: Arc<host::Machine>,
 }
 
@@ -88,7 +86,12 @@ impl Levers {
     /// Lets a guest do something by itself.
     pub fn happen(&self, uuid: &str, what: Happened) {
         // Without a listener it happens unseen, as on a real host.
-        let _ = self.events.send(DomainEvent { uuid: uuid.to_string(), what });
+        let _ = self.domains.sender().send(DomainEvent { uuid: uuid.to_string(), what });
+    }
+
+    /// A domain as it is by now.
+    pub fn domain(&self, uuid: &str) -> Option<DomainSpec> {
+        self.domains.specs().into_iter().map(|(spec, _)| spec).find(|spec| spec.uuid == uuid)
     }
 }
 
@@ -117,7 +120,7 @@ pub fn open_with(
         None => Arc::new(volumes::Volumes::open(dir, faults.clone())?),
     };
     let host = Arc::new(host::Machine::new(&machine, domains.clone(), faults.clone()));
-    let levers = Levers { faults: faults.clone(), events: domains.sender(), host: host.clone() };
+    let levers = Levers { faults: faults.clone(), domains: domains.clone(), host: host.clone() };
     let backends = Backends {
         name: "sim",
         hypervisor: domains.clone(),

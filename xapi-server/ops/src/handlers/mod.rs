@@ -4,6 +4,7 @@ mod auth;
 mod blob;
 mod bond;
 pub mod console;
+mod crashdump;
 mod data_source;
 pub mod host;
 pub(crate) mod host_crashdump;
@@ -47,6 +48,7 @@ pub fn register(on: &mut Registry) {
     blob::register(on);
     bond::register(on);
     console::register(on);
+    crashdump::register(on);
     data_source::register(on);
     host::register(on);
     host_crashdump::register(on);

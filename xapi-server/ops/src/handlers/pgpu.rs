@@ -3,7 +3,7 @@
 use xapi_backend::host::Pci as Found;
 use xapi_schema::{
     ClassId, Map, Ref, Result, Value,
-    classes::{GpuGroup, Host, Pgpu, VgpuType, gpu_group, host, pci, pgpu, vgpu_type},
+    classes::{GpuGroup, Host, Pgpu, VgpuType, gpu_group, host, pci, pgpu, vgpu, vgpu_type},
     errors,
 };
 use xapi_store::{Read, Tx};
@@ -19,6 +19,10 @@ const CAPACITY: i64 = 1 << 20;
 /// Registers the methods.
 pub fn register(on: &mut Registry) {
     on.on(pgpu::call::get_remaining_capacity, get_remaining_capacity);
+    on.on(pgpu::call::set_enabled_VGPU_types, permit);
+    on.on(pgpu::call::add_enabled_VGPU_types, permit_one);
+    on.on(pgpu::call::remove_enabled_VGPU_types, forbid_one);
+    on.on(pgpu::call::set_GPU_group, set_group);
     on.on(gpu_group::call::create, create_group);
     on.on(gpu_group::call::destroy, destroy_group);
     on.on(gpu_group::call::update_enabled_VGPU_types, update_group);
@@ -149,6 +153,79 @@ fn remaining(read: &impl Read, this: &Ref<Pgpu>, wanted: &Ref<VgpuType>) -> Resu
     let most = record.get(pgpu::supported_VGPU_max_capacities);
     let most = most.0.iter().find(|(kind, _)| kind == wanted).map_or(0, |(_, most)| *most);
     Ok((most - record.get(pgpu::resident_VGPUs).len() as i64).max(0))
+}
+
+/// Writes which types may be had of a device. One that guests have right now stays.
+fn permit_types(tx: &mut Tx, this: &Ref<Pgpu>, mut wanted: Vec<Ref<VgpuType>>) -> Result<()> {
+    wanted.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    wanted.dedup();
+    let record = tx.record(this)?.clone();
+    let supported = record.get(pgpu::supported_VGPU_types);
+    for kind in &wanted {
+        tx.record(kind)?;
+        if !supported.contains(kind) {
+            let all: Vec<&str> = supported.iter().map(Ref::as_str).collect();
+            return Err(errors::VGPU_TYPE_NOT_SUPPORTED.with([kind.as_str(), &all.join(",")]));
+        }
+    }
+    let mut users = Vec::new();
+    for resident in record.get(pgpu::resident_VGPUs) {
+        if !wanted.contains(&tx.get(&resident, vgpu::r#type)?) {
+            users.push(tx.get(&resident, vgpu::VM)?);
+        }
+    }
+    if !users.is_empty() {
+        return Err(errors::PGPU_IN_USE_BY_VM.with(&users));
+    }
+    tx.set(this, pgpu::enabled_VGPU_types, wanted)?;
+    update(tx, &record.get(pgpu::GPU_group))
+}
+
+async fn permit(cx: Cx, this: Ref<Pgpu>, wanted: Vec<Ref<VgpuType>>) -> Result<()> {
+    cx.commit(move |tx| permit_types(tx, &this, wanted)).await
+}
+
+async fn permit_one(cx: Cx, this: Ref<Pgpu>, kind: Ref<VgpuType>) -> Result<()> {
+    cx.commit(move |tx| {
+        let mut wanted = tx.get(&this, pgpu::enabled_VGPU_types)?;
+        wanted.push(kind);
+        permit_types(tx, &this, wanted)
+    })
+    .await
+}
+
+async fn forbid_one(cx: Cx, this: Ref<Pgpu>, kind: Ref<VgpuType>) -> Result<()> {
+    cx.commit(move |tx| {
+        let mut wanted = tx.get(&this, pgpu::enabled_VGPU_types)?;
+        wanted.retain(|known| *known != kind);
+        permit_types(tx, &this, wanted)
+    })
+    .await
+}
+
+/// Moves a device that no guest has to a group of its kind, or to an empty one that takes any.
+async fn set_group(cx: Cx, this: Ref<Pgpu>, group: Ref<GpuGroup>) -> Result<()> {
+    cx.commit(move |tx| {
+        let (record, kinds) = (tx.record(&this)?.clone(), tx.get(&group, gpu_group::GPU_types)?);
+        let mut users = Vec::new();
+        for resident in record.get(pgpu::resident_VGPUs) {
+            users.push(tx.get(&resident, vgpu::VM)?);
+        }
+        if !users.is_empty() {
+            return Err(errors::PGPU_IN_USE_BY_VM.with(&users));
+        }
+        let device = tx.record(&record.get(pgpu::PCI))?;
+        let kind = format!("{}/{}", device.get(pci::vendor_id), device.get(pci::device_id));
+        if !kinds.is_empty() && !kinds.contains(&kind) {
+            return Err(
+                errors::PGPU_NOT_COMPATIBLE_WITH_GPU_GROUP.with([kind, format!("[{}]", kinds.join(", "))])
+            );
+        }
+        tx.set(&this, pgpu::GPU_group, group.clone())?;
+        update(tx, &record.get(pgpu::GPU_group))?;
+        update(tx, &group)
+    })
+    .await
 }
 
 async fn get_remaining_capacity(cx: Cx, this: Ref<Pgpu>, wanted: Ref<VgpuType>) -> Result<i64> {

@@ -44,16 +44,19 @@ impl Drop for Link {
 }
 
 impl Link {
-    /// Connects to the first place that answers.
+    /// Connects to the first place there is. One that is there and does not take us is the daemon being away, and is no
+    /// reason to go on to the next: the kernel's device leads to the same daemon, and a request nobody answers there, left
+    /// by who asked it, holds up the control domain's own conversation with xenstore for good (Linux 6.12).
     pub async fn open(places: &[PathBuf]) -> Result<Arc<Link>> {
-        let mut why = "no place to connect to".to_string();
         for place in places {
             match dial(place).await {
                 Ok((reader, writer)) => return Ok(Link::over(reader, writer)),
-                Err(error) => why = format!("{}: {error}", place.display()),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::Gone(format!("{}: {error}", place.display()))),
             }
         }
-        Err(Error::Gone(why))
+        let names: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+        Err(Error::Gone(format!("there is none of {}", names.join(", "))))
     }
 
     fn over(

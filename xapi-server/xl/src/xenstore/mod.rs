@@ -56,7 +56,7 @@ impl From<Error> for xapi_schema::Failure {
     }
 }
 
-/// Places the daemon listens at, tried in this order.
+/// Places the daemon listens at; the first there is, is the one.
 pub const PLACES: &[&str] = &["/run/xenstored/socket", "/var/run/xenstored/socket", "/dev/xen/xenbus"];
 
 struct Watched {
@@ -120,7 +120,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Client {
-    /// A client of the daemon at the first of `places` that answers. Nothing is opened yet.
+    /// A client of the daemon at the first of `places` that is there. Nothing is opened yet.
     pub fn new(places: Vec<PathBuf>, deadline: Duration) -> Client {
         Client {
             shared: Arc::new(Shared {

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, clippy::unwrap_used)] // each test file uses its part
 
+pub mod bench;
+
 use std::{
     collections::{BTreeMap, HashMap},
     os::unix::fs::PermissionsExt,
@@ -252,6 +254,7 @@ case $1 in
         n=$(( $(cat "$d/last" 2>/dev/null || echo 0) + 1 )); echo $n >"$d/last"
         echo "$uuid $n 96 1 --p--- 1.0 $uuid - -" >>"$d/table";;
     save) cat "$d/memory" >"$4";;
+    dump-core) echo "$2" >"$3"; [ "$mode" != half ] || exit 1;;
     destroy) sed -i "/ $2 96 /d" "$d/table";;
     pause) sed -i "s/ $2 96 1 ------/ $2 96 1 --p---/" "$d/table";;
     unpause) sed -i "s/ $2 96 1 --p---/ $2 96 1 ------/" "$d/table";;

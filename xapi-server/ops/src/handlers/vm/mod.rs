@@ -13,6 +13,7 @@ mod note;
 mod placement;
 mod power;
 mod provision;
+pub mod reconcile;
 mod reset;
 mod revert;
 mod setters;

@@ -222,7 +222,10 @@ async fn remove_from_vcpus_params(cx: Cx, this: Ref<Vm>, key: String) -> Result<
     schedule(&cx, &this).await
 }
 
-/// Tells the hypervisor the weight and the cap a running VM's record says.
+/// What a domain has that is built without a weight and a cap.
+const UNSAID: (i64, i64) = (256, 0);
+
+/// Tells the hypervisor the weight and the cap a running VM's record says. One that was taken away is as at the next start.
 async fn schedule(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
     let record = cx.snapshot().record(this)?.clone();
     let live = matches!(record.get(vm::power_state), State::Running | State::Paused);
@@ -231,7 +234,8 @@ async fn schedule(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
     }
     let params = record.get(vm::VCPUs_params);
     let number = |key: &str| params.get(key).and_then(|text| text.trim().parse::<i64>().ok());
-    let (weight, cap) = (number("weight").filter(|w| *w > 0), number("cap").filter(|c| *c >= 0));
+    let weight = number("weight").filter(|w| *w > 0).unwrap_or(UNSAID.0);
+    let cap = number("cap").filter(|c| *c >= 0).unwrap_or(UNSAID.1);
     let told = cx.xapi.backends.hypervisor.set_schedule(&record.get(vm::uuid), weight, cap).await;
     if let Err(failure) = told {
         // The record holds; it is what the next start goes by.
