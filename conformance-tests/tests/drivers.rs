@@ -234,7 +234,8 @@ fn disks(w: &mut World, sr: &str, dir: &Path) {
         w.ok("VDI.destroy", &[json!(gone)]);
         assert_eq!(w.err("VDI.get_uuid", &[json!(gone)]).code, "HANDLE_INVALID");
     }
-    assert_eq!(fs::read_dir(dir).expect("a directory").count(), 1);
+    assert_eq!(disks_in(dir), 1);
+    calls_of_their_own(w, sr, dir, &disk);
 
     // Only the driver itself writes what drivers know.
     let denied = [
@@ -256,5 +257,117 @@ fn disks(w: &mut World, sr: &str, dir: &Path) {
         w.ok("SR.get_physical_size", &[json!(sr)]).to_string().trim_matches('"'),
         (64_i64 << 30).to_string()
     );
-    assert_eq!(w.err("VDI.revert", &[json!(disk)]).code, "SR_OPERATION_NOT_SUPPORTED");
+    assert_eq!(w.err("VDI.revert", &[json!(disk)]).code, "REVERT_ONLY_ALLOWED_ON_SNAPSHOT");
+}
+
+/// Files of disks, without what the driver keeps beside them.
+fn disks_in(dir: &Path) -> usize {
+    let entries = fs::read_dir(dir).expect("a directory").flatten();
+    entries.filter(|entry| !entry.file_name().to_string_lossy().contains('.')).count()
+}
+
+/// What only some drivers have: reverts, changed blocks, introductions, texts to attach by, names, and the ends of a
+/// guest's time on a disk.
+fn calls_of_their_own(w: &mut World, sr: &str, dir: &Path, disk: &str) {
+    let location = w.text("VDI.get_location", &[json!(disk)]);
+    let file = dir.join(&location);
+    let put = |at: usize, byte: u8| {
+        let mut bytes = fs::read(&file).expect("read");
+        bytes[at] = byte;
+        fs::write(&file, bytes).expect("written");
+    };
+    w.ok("VDI.set_name_label", &[json!(disk), json!("new name")]);
+    assert_eq!(fs::read_to_string(dir.join(format!("{location}.name"))).expect("told"), "new name");
+    let host = w.ok("host.get_all", &[])[0].clone();
+    let uuid = w.text("VDI.get_uuid", &[json!(disk)]);
+    let text = w.text("VDI.generate_config", &[host.clone(), json!(disk)]);
+    assert_eq!(text, format!("attach {uuid} on {}", host.as_str().unwrap_or_default()));
+
+    w.ok("VDI.enable_cbt", &[json!(disk)]);
+    assert!(w.calls().contains(&"vdi_enable_cbt".to_string()));
+    assert_eq!(w.ok("VDI.get_cbt_enabled", &[json!(disk)]), json!(true));
+    put(0, 1);
+    let snapshot = w.text("VDI.snapshot", &[json!(disk), json!({})]);
+    assert_eq!(w.ok("VDI.get_cbt_enabled", &[json!(snapshot)]), json!(true));
+    put(3 << 16, 9);
+    let told = w.text("VDI.list_changed_blocks", &[json!(snapshot), json!(disk)]);
+    assert!(told.starts_with("EAAA"), "the fourth block: {told}");
+    let refused = w.err("VDI.list_changed_blocks", &[json!(disk), json!(disk)]);
+    assert_eq!(refused.code, "SR_BACKEND_FAILURE_460");
+    w.ok("VDI.disable_cbt", &[json!(disk)]);
+    w.ok("VDI.revert", &[json!(snapshot)]);
+    let frozen = dir.join(w.text("VDI.get_location", &[json!(snapshot)]));
+    assert!(fs::read(&file).expect("read") == fs::read(frozen).expect("read"), "not reverted");
+    w.ok("VDI.destroy", &[json!(snapshot)]);
+
+    let other = "7f2c1a3e-0000-4000-8000-0123456789ab";
+    fs::write(dir.join(other), [0; 4096]).expect("written");
+    let introduce = |location: &str| {
+        let mut args =
+            vec![json!(location), json!("mine"), json!(""), json!(sr), json!("user"), json!(false)];
+        args.extend([json!(false), json!({"key": "value"}), json!(location), json!({})]);
+        args.push(json!({"told": "by the caller"}));
+        args
+    };
+    let made = w.text("VDI.introduce", &introduce(other));
+    let row = w.ok("VDI.get_record", &[json!(made)]);
+    assert_eq!((&row["name_label"], &row["other_config"]), (&json!("mine"), &json!({"key": "value"})));
+    assert_eq!(w.err("VDI.introduce", &introduce(other)).code, "LOCATION_NOT_UNIQUE");
+    assert_eq!(w.err("VDI.introduce", &introduce("nowhere")).code, "VDI_MISSING");
+    w.ok("VDI.destroy", &[json!(made)]);
+
+    // A guest starts on what the disk was when it first did so, and its driver hears of both ends.
+    let vm = a_guest(w, disk);
+    w.ok("VDI.set_on_boot", &[json!(disk), json!("reset")]);
+    put(0, 7);
+    for _ in 0..2 {
+        w.calls();
+        w.ok("VM.start", &[json!(vm), json!(false), json!(false)]);
+        assert_eq!(fs::read(&file).expect("read")[0], 7);
+        put(0, 8);
+        w.ok("VM.hard_shutdown", &[json!(vm)]);
+        let calls = w.calls();
+        let wanted = [
+            "vdi_epoch_begin",
+            "vdi_attach true",
+            "vdi_activate true",
+            "vdi_deactivate",
+            "vdi_detach",
+            "vdi_epoch_end",
+        ];
+        assert_eq!(calls, wanted);
+    }
+    w.ok("VDI.set_on_boot", &[json!(disk), json!("persist")]);
+    w.ok("VM.destroy", &[json!(vm)]);
+}
+
+/// A halted guest with the disk.
+fn a_guest(w: &mut World, disk: &str) -> String {
+    let mib = |n: i64| json!(n << 20);
+    let mut members = json!({
+        "name_label": "guest", "name_description": "", "user_version": 1, "is_a_template": false,
+        "affinity": "OpaqueRef:NULL", "memory_target": 0, "memory_static_max": mib(256),
+        "memory_dynamic_max": mib(256), "memory_dynamic_min": mib(128), "memory_static_min": mib(64),
+        "VCPUs_params": {}, "VCPUs_max": 1, "VCPUs_at_startup": 1, "actions_after_shutdown": "destroy",
+        "actions_after_reboot": "restart", "actions_after_crash": "restart", "HVM_boot_policy": "BIOS order",
+        "HVM_boot_params": {}, "platform": {}, "other_config": {},
+    });
+    for text in [
+        "PV_bootloader",
+        "PV_kernel",
+        "PV_ramdisk",
+        "PV_args",
+        "PV_bootloader_args",
+        "PV_legacy_args",
+        "PCI_bus",
+        "recommendations",
+    ] {
+        members[text] = json!("");
+    }
+    let vm = w.text("VM.create", &[members]);
+    w.ok("VBD.create", &[json!({
+        "VM": vm, "VDI": disk, "userdevice": "0", "bootable": false, "mode": "RW", "type": "Disk",
+        "unpluggable": true, "empty": false, "other_config": {}, "qos_algorithm_type": "", "qos_algorithm_params": {},
+    })]);
+    vm
 }
