@@ -1,33 +1,41 @@
-//! The npm package xen-api, the one Xen Orchestra uses, works against the daemon.
+//! Clients from npm work against the daemon: xen-api, the one Xen Orchestra uses, and noVNC, its console.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use conformance_tests::{
     server::{Options, ROOT_PASSWORD, Server, crate_dir},
     tools,
 };
 
-const PACKAGE: &str = "xen-api@4.7.6";
+/// Packages in a directory called `name`.
+fn fetched(name: &str, packages: &[&str]) -> Option<PathBuf> {
+    tools::fetched(name, "npm", |command, dir| {
+        command.args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]);
+        command.args(packages).arg("--prefix").arg(dir);
+    })
+}
+
+fn run(script: &str, options: &Options, name: &str, packages: &[&str]) {
+    let Some(dir) = fetched(name, packages) else { return };
+    let server = Server::start(options).expect("the daemon starts");
+    let mut command = Command::new("node");
+    command
+        .arg(crate_dir().join("tests/clients").join(script))
+        .args([&server.url(), ROOT_PASSWORD])
+        .arg(&dir);
+    let said = tools::run(&mut command).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(said.trim(), "done");
+}
 
 #[test]
 fn node_xen_api() {
-    let Some(dir) = tools::fetched(PACKAGE, "npm", |command, dir| {
-        command.args([
-            "install",
-            "--silent",
-            "--no-audit",
-            "--no-fund",
-            "--ignore-scripts",
-            PACKAGE,
-            "--prefix",
-        ]);
-        command.arg(dir);
-    }) else {
-        return;
-    };
-    let server = Server::start(&Options::golden()).expect("the daemon starts");
-    let mut script = Command::new("node");
-    script.arg(crate_dir().join("tests/clients/xen_api.mjs")).args([&server.url(), ROOT_PASSWORD]).arg(&dir);
-    let said = tools::run(&mut script).unwrap_or_else(|why| panic!("{why}"));
-    assert_eq!(said.trim(), "done");
+    const PACKAGE: &str = "xen-api@4.7.6";
+    run("xen_api.mjs", &Options::golden(), PACKAGE, &[PACKAGE]);
+}
+
+#[test]
+fn novnc() {
+    // Its browser is pinned with it.
+    let packages = ["@novnc/novnc@1.5.0", "jsdom@24.1.3"];
+    run("novnc.mjs", &Options::default(), "novnc@1.5.0", &packages);
 }

@@ -11,7 +11,7 @@ use xapi_xl::xenstore::Client;
 use xapi_network::{Kernel, Networkd, OpenVswitch, Places};
 
 use crate::{
-    bridges::Existing,
+    bridges::{self, Existing},
     config::Config,
     drivers::{self, Database},
     machine, storage,
@@ -56,7 +56,12 @@ pub async fn open(config: &Config, seed: &Seed, store: &Store, database: &Arc<Da
         store: Client::of_host(),
         storage: storage.clone(),
         memory: Arc::new(xapi_xl::Privcmd::default()),
-        card_script: (config.network == "openvswitch").then_some("vif-openvswitch"),
+        card_script: match config.network {
+            "openvswitch" => |_| Some(bridges::SWITCHED),
+            "existing" => bridges::card_script,
+            _ => |_| None,
+        },
+        screens: xapi_xl::SCREENS.into(),
         tpm: xapi_xl::tpm::Programs::default(),
         cpu_vendor: seed.hardware.cpu_info.get("vendor").unwrap_or_default().to_string(),
     };
@@ -79,7 +84,16 @@ fn network(config: &Config) -> Result<Arc<dyn Network>> {
         "kernel" => Kernel::open(places).map(|network| Arc::new(network) as _),
         "networkd" => Networkd::open(places).map(|network| Arc::new(network) as _),
         "openvswitch" => OpenVswitch::open(places).map(|network| Arc::new(network) as _),
-        _ => Kernel::open(places).map(|network| Arc::new(Existing(Arc::new(network))) as _),
+        _ => existing(places).map(|network| Arc::new(network) as _),
     };
     opened.context("the network of this host")
+}
+
+fn existing(places: Places) -> std::io::Result<Existing> {
+    Ok(Existing {
+        sys: places.sys.clone(),
+        socket: xapi_network::SWITCH_SOCKET.into(),
+        kernel: Arc::new(Kernel::open(places.clone())?),
+        switch: Arc::new(OpenVswitch::open(places)?),
+    })
 }

@@ -28,7 +28,7 @@ use xapi_schema::Failure;
 
 pub use kernel::Kernel;
 pub use networkd::Networkd;
-pub use openvswitch::OpenVswitch;
+pub use openvswitch::{OpenVswitch, SOCKET as SWITCH_SOCKET};
 pub use reached::{Reached, reached};
 
 /// Where things are that differ between machines and tests.

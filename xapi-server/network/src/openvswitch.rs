@@ -16,6 +16,9 @@ use crate::{
     switch::{self, There},
 };
 
+/// Where Open vSwitch is told what to do, while it runs.
+pub const SOCKET: &str = "/run/openvswitch/db.sock";
+
 /// Network by Open vSwitch.
 pub struct OpenVswitch {
     kernel: Kernel,

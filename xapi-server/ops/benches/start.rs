@@ -72,7 +72,8 @@ async fn measure(rounds: usize, at_once: usize) {
             store: Client::new(vec![daemon.socket.clone()], Duration::from_secs(60)),
             storage: backends.storage.clone(),
             memory: Arc::new(Privcmd::default()),
-            card_script: None,
+            card_script: |_| None,
+            screens: dir.path().join("screens"),
             tpm: xapi_xl::tpm::Programs::default(),
             cpu_vendor: "GenuineIntel".into(),
         };

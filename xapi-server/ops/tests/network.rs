@@ -178,6 +178,90 @@ async fn a_change_nobody_confirms_is_taken_back() {
     panic!("the change was not taken back");
 }
 
+impl Host {
+    /// A host managed by its first card whose management was moved to the second a moment ago, to be confirmed
+    /// within an hour. Answers both cards.
+    async fn unconfirmed(&self) -> (String, String) {
+        let home = self.xapi.host.text().to_string();
+        let (first, second) = self.cards().await;
+        self.fixed(&first, "192.0.2.7").await;
+        self.fixed(&second, "192.0.2.8").await;
+        self.ok("host.management_reconfigure", [str(&first)]).await;
+        let key = [str(&home), Value::str("xennix:management-confirm"), Value::str("3600")];
+        self.ok("host.add_to_other_config", key).await;
+        self.ok("host.management_reconfigure", [str(&second)]).await;
+        (first, second)
+    }
+
+    /// What is written down of changes that nobody confirmed yet.
+    async fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for this in self.all("secret").await {
+            let config = self.get("secret", "other_config", &this).await;
+            notes.extend(config.get("xennix:network-before").map(|_| this));
+        }
+        notes
+    }
+
+    async fn address(&self) -> String {
+        self.text("host.get_address", [str(self.xapi.host.text())]).await
+    }
+
+    /// The time to confirm is over, as what is written down says, and the toolstack starts again.
+    async fn starts_too_late(&self) {
+        for this in self.notes().await {
+            let text = self.text("secret.get_value", [str(&this)]).await;
+            let since = text.find("\"since\":").expect("when it was") + 8;
+            let end = since + text[since..].find(',').expect("more");
+            let long_ago = format!("{}1000{}", &text[..since], &text[end..]);
+            self.ok("secret.set_value", [str(&this), Value::str(long_ago)]).await;
+        }
+        xapi_ops::startup::run(&self.xapi, false).await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_nobody_confirmed_is_taken_back_by_the_next_start() {
+    let host = Host::new().await;
+    let (first, second) = host.unconfirmed().await;
+    assert_eq!(host.address().await, "192.0.2.8");
+    xapi_ops::startup::run(&host.xapi, false).await;
+    assert_eq!(host.address().await, "192.0.2.8", "somebody may still come");
+    // A second change before anybody came leads back to where the first began.
+    host.fixed(&second, "192.0.2.9").await;
+    assert_eq!(host.notes().await.len(), 1);
+    host.starts_too_late().await;
+    assert_eq!(host.address().await, "192.0.2.7");
+    assert_eq!(host.text("PIF.get_IP", [str(&second)]).await, "192.0.2.8");
+    assert_eq!(host.get("PIF", "management", &first).await, Value::Bool(true));
+    assert!(host.notes().await.is_empty(), "it is taken back once");
+}
+
+#[tokio::test]
+async fn a_change_somebody_confirmed_stays_at_the_next_start() {
+    let host = Host::new().await;
+    host.unconfirmed().await;
+    let later = xapi_schema::DateTime::from_unix(4_000_000_000);
+    let members = [
+        ("this_host", Value::Str(host.xapi.host.text().clone())),
+        ("last_active", Value::Time(later)),
+        ("auth_user_name", Value::str("root")),
+    ];
+    let came = move |tx: &mut xapi_store::Tx| {
+        tx.create_value(xapi_schema::ClassId::Session, None, &Value::map(members)).map(drop)
+    };
+    host.xapi.store.commit(came).await.unwrap();
+    for _ in 0..600 {
+        if host.notes().await.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(host.notes().await.is_empty(), "that somebody came is written down");
+    host.starts_too_late().await;
+    assert_eq!(host.address().await, "192.0.2.8");
+}
+
 #[tokio::test]
 async fn a_management_change_that_fails_leaves_the_host_where_it_was() {
     let host = Host::new().await;

@@ -28,7 +28,8 @@ async fn host(dir: &Path, xen: &xen::Stub, daemon: &xen::Daemon, programs: &Prog
             store: Client::new(vec![daemon.socket.clone()], LONG),
             storage: backends.storage.clone(),
             memory: Arc::new(Privcmd::default()),
-            card_script: None,
+            card_script: |_| None,
+            screens: dir.join("screens"),
             tpm: programs.clone(),
             cpu_vendor: "GenuineIntel".into(),
         };

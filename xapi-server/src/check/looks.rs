@@ -304,9 +304,14 @@ fn network(kind: &str, root: &Root) -> Line {
             let bridges = root.names("sys/class/net").into_iter();
             let bridges: Vec<String> =
                 bridges.filter(|name| root.has(format!("sys/class/net/{name}/bridge"))).collect();
-            match bridges.is_empty() {
-                false => Line::ok("network", format!("bridges: {}", bridges.join(", "))),
-                true => Line::without(
+            let switch = root.has(xapi_network::SWITCH_SOCKET.trim_start_matches('/'));
+            match (bridges.is_empty(), switch) {
+                (false, false) => Line::ok("network", format!("bridges: {}", bridges.join(", "))),
+                (false, true) => {
+                    Line::ok("network", format!("bridges: {}; Open vSwitch", bridges.join(", ")))
+                }
+                (true, true) => Line::ok("network", "Open vSwitch runs"),
+                (true, false) => Line::without(
                     "network",
                     "there is no bridge, and none is made",
                     "make a bridge xenbr0, or use --network kernel",

@@ -1,4 +1,4 @@
-//! Where consoles are: a port qemu listens on, a terminal xenconsoled or qemu made, a login for the control domain.
+//! Where consoles are: a socket qemu listens on, a terminal xenconsoled or qemu made, a login for the control domain.
 //! Opens nothing of a guest.
 
 use std::{io, net::Ipv4Addr, path::Path, process::Stdio, time::Duration};
@@ -31,6 +31,10 @@ pub async fn place(shared: &Shared, uuid: &str, kind: ConsoleKind) -> Result<Opt
     let domain = format!("/local/domain/{domid}");
     match kind {
         ConsoleKind::Graphical => {
+            if let Some(screen) = shared.screens.of(uuid) {
+                return Ok(Some(ConsolePlace::Socket(screen)));
+            }
+            // Who was started by an earlier version has a port.
             let port = shared.store.find(&format!("{domain}/console/vnc-port")).await?;
             let port = port.and_then(|port| port.parse::<u16>().ok()).filter(|port| *port != 0);
             Ok(port.map(|port| ConsolePlace::Tcp((Ipv4Addr::LOCALHOST, port).into())))

@@ -220,7 +220,7 @@ impl Shared {
         let Some(record) = self.records.get(uuid)? else {
             return Err(Failure::internal(format!("domain {uuid} is not ours")));
         };
-        let line = config::nic_line(&record.spec, &nic, &self.place)?;
+        let line = config::nic_line(&record.spec, &nic, self.card_script)?;
         // The emulated card of a running machine cannot be added.
         let line = line.replace("type=ioemu", "type=vif");
         let words: Vec<&str> = line.split(',').filter(|word| !word.starts_with("model=")).collect();

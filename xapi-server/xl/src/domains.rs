@@ -1,7 +1,7 @@
 //! [`Hypervisor`] on xl and xenstore: which part answers what.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -21,6 +21,7 @@ use crate::{
     firmware::{self, Layouts, Memory},
     guest, image,
     records::Records,
+    screens::Screens,
     shared::{Shared, lock, reason},
     table::Row,
     tool::Xl,
@@ -45,8 +46,10 @@ pub struct Options {
     pub storage: Arc<dyn Storage>,
     /// Memory of guests.
     pub memory: Arc<dyn Memory>,
-    /// The hotplug script that puts ports on bridges, where it is not the one xl takes by itself.
-    pub card_script: Option<&'static str>,
+    /// The hotplug script that puts ports on a bridge.
+    pub card_script: config::CardScript,
+    /// Directory for the screens of emulated machines, normally [`SCREENS`].
+    pub screens: PathBuf,
     /// What TPMs of guests are made of.
     pub tpm: tpm::Programs,
     /// Vendor of the processors, for `VM.last_boot_CPU_flags`.
@@ -70,9 +73,10 @@ impl Domains {
             records: Records::open(&dir.join("domains"))?,
             memory: options.memory,
             layouts: Layouts::open(&dir.join("firmware"))?,
-            place: config::Place { card_script: options.card_script, tpms: tpms.place().to_path_buf() },
             tpms,
             cpu_vendor: options.cpu_vendor,
+            card_script: options.card_script,
+            screens: Screens::open(&options.screens)?,
             core_dumps: dir.join("cores"),
             dumping: tokio::sync::Mutex::default(),
             events: broadcast::channel(1024).0,

@@ -22,6 +22,7 @@ mod life;
 mod metrics;
 mod positions;
 mod records;
+mod screens;
 mod shared;
 mod table;
 mod tool;
@@ -33,6 +34,7 @@ pub use domains::{Domains, Options};
 pub use firmware::{Memory, Privcmd};
 pub use host::Host;
 pub use metrics::Metrics;
+pub use screens::SCREENS;
 pub use tool::Xl;
 
 /// MiB of memory of the control domain, and of each other one, in what `xl list -v` prints.

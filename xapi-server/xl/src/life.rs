@@ -59,6 +59,15 @@ impl Shared {
         Ok(placed)
     }
 
+    /// What this host decides about a new domain.
+    pub(crate) fn fresh_place(&self, uuid: &str) -> config::Place {
+        config::Place {
+            card_script: self.card_script,
+            screen: self.screens.fresh(uuid),
+            tpms: self.tpms.place().to_path_buf(),
+        }
+    }
+
     /// Builds a domain, paused: afresh, or from an image. After an error there is none, and nothing is open.
     pub async fn build(
         self: &Arc<Self>,
@@ -71,7 +80,7 @@ impl Shared {
             return Err(errors::DOMAIN_EXISTS.with([uuid]));
         }
         // A refusal costs nothing: it comes before anything is opened.
-        config::config(&spec, &[], &self.place)?;
+        config::config(&spec, &[], &self.fresh_place(&uuid))?;
         firmware::wanted(&spec)?;
         if spec.details.tpm.is_some() {
             self.tpms.possible().await?;
@@ -98,7 +107,7 @@ impl Shared {
     ) -> Result<Started> {
         let spec = &record.spec;
         let placed = self.place(record).await?;
-        let config = config::config(spec, &placed, &self.place)?;
+        let config = config::config(spec, &placed, &self.fresh_place(&spec.uuid))?;
         for note in &config.notes {
             tracing::warn!(vm = spec.uuid, "{note}");
         }
@@ -224,6 +233,7 @@ impl Shared {
             }
             self.await_end(uuid, row.domid).await?;
         }
+        self.screens.forget(uuid);
         let Some(record) = record else { return Ok(()) };
         if let Some(tpm) = &record.spec.details.tpm {
             self.tpms.end(&tpm.uuid).await?;
@@ -306,7 +316,10 @@ impl Shared {
         for record in records.iter().filter(|record| !self.is_busy(&record.spec.uuid)) {
             match runs(record) {
                 true if record.probe => self.end(&record.spec.uuid, false).await?,
-                false if !record.rebuild => self.records.remove(&record.spec.uuid)?,
+                false if !record.rebuild => {
+                    self.screens.forget(&record.spec.uuid);
+                    self.records.remove(&record.spec.uuid)?;
+                }
                 _ => {}
             }
         }

@@ -13,9 +13,10 @@ use xapi_backend::{
 use xapi_schema::{Failure, Result};
 
 use crate::{
-    config,
+    config::CardScript,
     firmware::{Layouts, Memory},
     records::{Record, Records},
+    screens::Screens,
     table::{self, Row},
     tool::Xl,
     tpm::Tpms,
@@ -29,7 +30,8 @@ pub struct Shared {
     pub storage: Arc<dyn Storage>,
     pub records: Records,
     pub cpu_vendor: String,
-    pub place: config::Place,
+    pub card_script: CardScript,
+    pub screens: Screens,
     /// Memory of guests, and what is known of firmware that keeps something there.
     pub memory: Arc<dyn Memory>,
     pub layouts: Layouts,

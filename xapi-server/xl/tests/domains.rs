@@ -12,7 +12,9 @@ use common::{
 };
 use xapi_backend::{
     Hypervisor,
-    hypervisor::{Boot, Disk, DomainKind, DomainSpec, Happened, Reply, Request},
+    hypervisor::{
+        Boot, ConsoleKind, ConsolePlace, Details, Disk, DomainKind, DomainSpec, Happened, Reply, Request,
+    },
     storage::NewVolume,
 };
 
@@ -344,4 +346,29 @@ async fn a_change_of_medium_cut_short_is_as_the_domain_says() {
         }
         assert!(record.contains("\"changing\":null"), "{record}");
     }
+}
+
+#[tokio::test]
+async fn the_screen_of_a_machine_is_a_socket_that_goes_with_it() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    let spec = || DomainSpec { kind: DomainKind::Hvm, details: Details::default(), ..bench.spec() };
+    let listens = || {
+        let config = bench.stub.read("config");
+        let path =
+            config.lines().find_map(|line| line.strip_prefix("vnclisten = \"unix:")).expect("a socket");
+        std::path::PathBuf::from(path.trim_end_matches('"'))
+    };
+    domains.build(spec()).await.unwrap();
+    assert!(domains.console(UUID, ConsoleKind::Graphical).await.unwrap().is_none(), "nobody listens yet");
+    let first = listens();
+    let _emulator = std::os::unix::net::UnixListener::bind(&first).unwrap();
+    match domains.console(UUID, ConsoleKind::Graphical).await.unwrap() {
+        Some(ConsolePlace::Socket(at)) => assert_eq!(at, first),
+        other => panic!("{other:?}"),
+    }
+    domains.destroy(UUID).await.unwrap();
+    assert!(!first.exists(), "an emulator that was killed leaves its socket");
+    domains.build(spec()).await.unwrap();
+    assert_ne!(listens(), first, "an emulator that ends late takes its name with it");
 }

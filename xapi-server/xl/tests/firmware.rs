@@ -118,7 +118,8 @@ impl Bench {
             store: Client::new(vec![daemon.socket.clone()], LONG),
             storage: backends.storage,
             memory: frames.clone(),
-            card_script: None,
+            card_script: |_| None,
+            screens: dir.path().join("screens"),
             tpm: xapi_xl::tpm::Programs::default(),
             cpu_vendor: "AuthenticAMD".into(),
         };

@@ -48,7 +48,8 @@ impl Bench {
             store: Client::new(vec![self.daemon.socket.clone()], LONG),
             storage: backends.storage,
             memory: Arc::new(xapi_xl::Privcmd::default()),
-            card_script: None,
+            card_script: |_| None,
+            screens: self.dir.path().join("screens"),
             tpm: self.programs.clone(),
             cpu_vendor: "AuthenticAMD".into(),
         };

@@ -9,7 +9,7 @@ use xapi_schema::{Failure, Result, errors};
 use crate::tpm::socket;
 
 use super::{
-    Place,
+    CardScript, Place,
     text::{Config, sane},
 };
 
@@ -94,7 +94,7 @@ pub fn disk_line(disk: &Disk, path: Option<&DataPath>, hvm: bool) -> Result<Stri
 ///
 /// # Errors
 /// INVALID_VALUE for a bridge or an address that cannot be.
-pub fn nic_line(spec: &DomainSpec, nic: &Nic, place: &Place) -> Result<String> {
+pub fn nic_line(spec: &DomainSpec, nic: &Nic, script: CardScript) -> Result<String> {
     let plain = |text: &str| {
         !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c))
     };
@@ -120,7 +120,7 @@ pub fn nic_line(spec: &DomainSpec, nic: &Nic, place: &Place) -> Result<String> {
     } else {
         words.push("type=vif".into());
     }
-    words.extend(place.card_script.map(|script| format!("script={script}")));
+    words.extend(script(&nic.bridge).map(|script| format!("script={script}")));
     if nic.mtu > 0 {
         words.push(format!("mtu={}", nic.mtu));
     }

@@ -169,7 +169,7 @@ fn allowed<'a>(what: &str, path: &'a str) -> Result<&'a str> {
 }
 
 /// A guest with firmware and emulated devices.
-pub fn emulated(spec: &DomainSpec, out: &mut Config) -> Result<()> {
+pub fn emulated(spec: &DomainSpec, place: &super::Place, out: &mut Config) -> Result<()> {
     let boot = &spec.details.boot;
     match find(&boot.params, "firmware").unwrap_or("bios") {
         "bios" => out.set("bios", "seabios")?,
@@ -211,10 +211,10 @@ pub fn emulated(spec: &DomainSpec, out: &mut Config) -> Result<()> {
     }
     let least = if platform(spec, "vga").is_some_and(|v| v.starts_with("std")) { 16 } else { 8 };
     out.number("videoram", number(spec, "videoram")?.unwrap_or(least).max(least));
-    // The console is for us alone, who hand it on to those who may see it.
+    // The console is for us alone, who hand it on to those who may see it. What has a colon is taken by xl as it stands.
     out.flag("vnc", true);
-    out.set("vnclisten", "127.0.0.1")?;
-    out.flag("vncunused", true);
+    out.set("vnclisten", &format!("unix:{}", place.screen.display()))?;
+    out.flag("vncunused", false);
     if let Some(keymap) = platform(spec, "keymap").filter(|k| !k.is_empty()) {
         out.set("keymap", keymap)?;
     }

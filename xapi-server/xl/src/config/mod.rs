@@ -27,11 +27,16 @@ pub use text::{Config, sane};
 /// A disk with the place its bytes are at; an empty drive has none.
 pub type Placed = (Disk, Option<DataPath>);
 
+/// The hotplug script that puts ports on a bridge, by the bridge's name, where it is not the one xl takes by itself.
+pub type CardScript = fn(&str) -> Option<&'static str>;
+
 /// What the host decides, not the record.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Place {
-    /// The hotplug script that puts ports on bridges, where it is not the one xl takes by itself.
-    pub card_script: Option<&'static str>,
+    /// How cards are put on bridges.
+    pub card_script: CardScript,
+    /// The socket an emulated machine's screen is shown at.
+    pub screen: PathBuf,
     /// Where the sockets of TPMs are.
     pub tpms: PathBuf,
 }
@@ -47,7 +52,7 @@ pub fn config(spec: &DomainSpec, disks: &[Placed], place: &Place) -> Result<Conf
     machine::memory(spec, &mut out);
     machine::processors(spec, &mut out)?;
     match spec.kind {
-        DomainKind::Hvm => machine::emulated(spec, &mut out)?,
+        DomainKind::Hvm => machine::emulated(spec, place, &mut out)?,
         DomainKind::Pv | DomainKind::Pvh | DomainKind::PvInPvh => machine::kernel(spec, &mut out)?,
     }
     machine::common(spec, &mut out)?;
@@ -55,7 +60,7 @@ pub fn config(spec: &DomainSpec, disks: &[Placed], place: &Place) -> Result<Conf
     let hvm = spec.kind == DomainKind::Hvm;
     let lines = disks.iter().map(|(disk, path)| disk_line(disk, path.as_ref(), hvm));
     out.list("disk", lines.collect::<Result<Vec<_>>>()?)?;
-    let lines = spec.nics.iter().map(|nic| nic_line(spec, nic, place));
+    let lines = spec.nics.iter().map(|nic| nic_line(spec, nic, place.card_script));
     out.list("vif", lines.collect::<Result<Vec<_>>>()?)?;
     devices::usb(spec, &mut out)?;
     Ok(out)

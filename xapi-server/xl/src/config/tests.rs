@@ -27,8 +27,16 @@ pub fn test_spec() -> DomainSpec {
     }
 }
 
+fn place() -> Place {
+    Place {
+        card_script: |_| None,
+        screen: "/run/xennix/screens/guest".into(),
+        tpms: "/var/lib/a,b/tpm".into(),
+    }
+}
+
 fn text(spec: &DomainSpec) -> String {
-    config(spec, &[], &Place::default()).expect("can be expressed").text
+    config(spec, &[], &place()).expect("can be expressed").text
 }
 
 fn lines(spec: &DomainSpec, wanted: &[&str]) {
@@ -44,7 +52,7 @@ fn none(spec: &DomainSpec, word: &str) {
 }
 
 fn refused(spec: &DomainSpec, code: &str) {
-    assert_eq!(config(spec, &[], &Place::default()).expect_err("is refused").code, code);
+    assert_eq!(config(spec, &[], &place()).expect_err("is refused").code, code);
 }
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -88,7 +96,7 @@ fn a_pv_guest_as_a_whole() {
     spec.nics = vec![nic(0)];
     let disks = [(disk(0), Some(DataPath::Block("/dev/vg/lv".into())))];
     assert_eq!(
-        config(&spec, &disks, &Place::default()).expect("can be expressed").text,
+        config(&spec, &disks, &place()).expect("can be expressed").text,
         "\
 name = \"0e260f5c-8fb8-48c9-90fb-d389a294d22a\"
 uuid = \"0e260f5c-8fb8-48c9-90fb-d389a294d22a\"
@@ -132,8 +140,8 @@ fn an_emulated_machine_as_a_whole() {
             "vga = \"cirrus\"",
             "videoram = 8",
             "vnc = 1",
-            "vnclisten = \"127.0.0.1\"",
-            "vncunused = 1",
+            "vnclisten = \"unix:/run/xennix/screens/guest\"",
+            "vncunused = 0",
             "usb = 1",
             "usbdevice = \"tablet\"",
             "serial = \"pty\"",
@@ -149,12 +157,7 @@ fn a_pvh_guest_as_a_whole() {
     spec.platform = pairs(&[("tsc_mode", "1"), ("vga", "std"), ("viridian", "true")]);
     let disks = [(disk(0), Some(DataPath::Block("/dev/ublkb0".into())))];
     assert_eq!(
-        config(&spec, &disks, &Place::default())
-            .expect("can be expressed")
-            .text
-            .lines()
-            .skip(2)
-            .collect::<Vec<_>>(),
+        config(&spec, &disks, &place()).expect("can be expressed").text.lines().skip(2).collect::<Vec<_>>(),
         [
             "type = \"pvh\"",
             "on_poweroff = \"preserve\"",
@@ -286,10 +289,10 @@ fn what_xl_cannot_do_is_noted() {
         [("cores-per-socket", "2")],
         [("parallel", "/dev/x")],
     ] {
-        let notes = config(&with(&platform), &[], &Place::default()).expect("goes on").notes;
+        let notes = config(&with(&platform), &[], &place()).expect("goes on").notes;
         assert_eq!(notes.len(), 1, "{platform:?}: {notes:?}");
     }
-    assert!(config(&hvm(), &[], &Place::default()).expect("fine").notes.is_empty());
+    assert!(config(&hvm(), &[], &place()).expect("fine").notes.is_empty());
     refused(&with(&[("cores-per-socket", "3")]), "VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE");
 }
 
@@ -299,8 +302,7 @@ fn a_tpm_is_the_emulators() {
     none(&spec, "device_model_args");
     let uuid = "551d1127-c95a-4ea9-a668-3572d007e822".to_string();
     spec.details.tpm = Some(xapi_backend::hypervisor::Tpm { uuid, contents: "c2VjcmV0".into() });
-    let place = Place { tpms: "/var/lib/a,b/tpm".into(), ..Place::default() };
-    let text = config(&spec, &[], &place).expect("can be expressed").text;
+    let text = config(&spec, &[], &place()).expect("can be expressed").text;
     let line = "device_model_args_hvm = [ \"-chardev\", \"socket,id=tpm-socket,\
         path=/var/lib/a,,b/tpm/551d1127-c95a-4ea9-a668-3572d007e822/control\", \
         \"-tpmdev\", \"emulator,id=tpm,chardev=tpm-socket\", \"-device\", \"tpm-crb,tpmdev=tpm\" ]";
@@ -389,9 +391,8 @@ fn disks_by_where_their_bytes_are() {
 #[test]
 fn cards() {
     let mut spec = hvm();
-    let line = |spec: &DomainSpec, nic: &xapi_backend::hypervisor::Nic| {
-        nic_line(spec, nic, &Place::default()).expect("fine")
-    };
+    let line =
+        |spec: &DomainSpec, nic: &xapi_backend::hypervisor::Nic| nic_line(spec, nic, |_| None).expect("fine");
     let start = "mac=00:16:3e:11:22:33,bridge=xenbr0,devid=";
     assert_eq!(line(&spec, &nic(0)), format!("{start}0,type=ioemu,model=rtl8139,mtu=1500"));
     // More than eight are not emulated.
@@ -399,16 +400,17 @@ fn cards() {
     spec.details.boot.params = pairs(&[("firmware", "uefi")]);
     assert_eq!(line(&spec, &nic(1)), format!("{start}1,type=ioemu,model=e1000,mtu=1500"));
     spec.platform = pairs(&[("nic_type", "ne2k")]);
-    assert!(nic_line(&spec, &nic(0), &Place::default()).is_err());
+    assert!(nic_line(&spec, &nic(0), |_| None).is_err());
     let mut limited = nic(0);
     limited.rate = Some(10_240);
     assert_eq!(line(&test_spec(), &limited), format!("{start}0,type=vif,mtu=1500,rate=10240KB/s"));
-    let place = Place { card_script: Some("vif-openvswitch"), ..Place::default() };
-    let scripted = nic_line(&test_spec(), &nic(0), &place).expect("fine");
+    let scripted =
+        nic_line(&test_spec(), &nic(0), |bridge| (bridge == "xenbr0").then_some("vif-openvswitch"))
+            .expect("fine");
     assert_eq!(scripted, format!("{start}0,type=vif,script=vif-openvswitch,mtu=1500"));
     for bridge in ["", "a,script=/x", "a b"] {
         let bad = xapi_backend::hypervisor::Nic { bridge: bridge.into(), ..nic(0) };
-        assert!(nic_line(&test_spec(), &bad, &Place::default()).is_err(), "{bridge}");
+        assert!(nic_line(&test_spec(), &bad, |_| None).is_err(), "{bridge}");
     }
 }
 

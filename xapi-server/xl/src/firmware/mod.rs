@@ -296,7 +296,7 @@ impl Shared {
 
     async fn try_learn(&self, probe: &DomainSpec) -> Result<Layout> {
         let _busy = self.busy(&probe.uuid);
-        let config = config::config(probe, &[], &self.place)?;
+        let config = config::config(probe, &[], &self.fresh_place(&probe.uuid))?;
         self.records.put(&Record { probe: true, ..Record::of(probe.clone()) })?;
         let path = self.records.put_config(&probe.uuid, &config.text)?;
         if let Some(tpm) = &probe.details.tpm {

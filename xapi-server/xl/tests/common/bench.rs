@@ -58,7 +58,8 @@ impl Bench {
             store: Client::new(vec![self.daemon.socket.clone()], LONG),
             storage: self.storage.clone(),
             memory: Arc::new(xapi_xl::Privcmd::default()),
-            card_script: None,
+            card_script: |_| None,
+            screens: self.dir.path().join("screens"),
             tpm: xapi_xl::tpm::Programs::default(),
             cpu_vendor: "AuthenticAMD".into(),
         };
