@@ -339,6 +339,40 @@ async fn qcow2_chains_are_kept_short_under_a_running_disk() {
     storage.detach(SR).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn qcow2_disks_nobody_has_open_are_merged_and_a_merge_can_be_stopped() {
+    let place = Place::new();
+    let storage = place.ready().await;
+    let disk = storage.create_volume(SR, qcow2(80 << 20)).await.unwrap().location;
+    let mut gone = Vec::new();
+    for round in 1..=3_u8 {
+        storage.write(SR, &disk, u64::from(round) * MIB, vec![round; 24 << 20]).await.unwrap();
+        gone.push(storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap().location);
+    }
+    for snapshot in &gone {
+        storage.destroy_volume(SR, snapshot).await.unwrap();
+    }
+    let whole = |storage: xapi_storage::Native| {
+        let disk = disk.clone();
+        async move {
+            let read = storage.read(SR, &disk, 0, 80 << 20).await.unwrap();
+            (storage, read)
+        }
+    };
+    let (storage, before) = whole(storage).await;
+    // Stopped in the middle, what is half merged reads as before, and the next collection begins anew.
+    let steps = std::sync::atomic::AtomicU32::new(0);
+    let stop = move |_| steps.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 3;
+    assert_eq!(code(storage.collect_garbage(SR, Box::new(stop)).await), "TASK_CANCELLED");
+    let (storage, stopped) = whole(storage).await;
+    assert!(stopped == before && place.files().len() > 1, "{:?}", place.files());
+    storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
+    let (storage, after) = whole(storage).await;
+    assert!(after == before);
+    assert_eq!(place.files(), [format!("{disk}.qcow2")]);
+    storage.detach(SR).await.unwrap();
+}
+
 /// Every file of a place, byte for byte.
 fn bytes(place: &Place) -> Vec<(String, Vec<u8>)> {
     let read = |name: String| (name.clone(), std::fs::read(place.location.join(name)).unwrap());
