@@ -61,8 +61,10 @@ fn read_all(
     let done = extents(source, |e| {
         let end = e.start + e.len;
         let mut at = e.start;
+        let written = e.state == State::Data || (e.state == State::Zero && !fresh);
         while at < end {
-            let n = (end - at).min(CHUNK as u64);
+            // What is only passed over is one piece however long it is: terabytes of it come by.
+            let n = if written { (end - at).min(CHUNK as u64) } else { end - at };
             let piece = match e.state {
                 State::Data => {
                     let mut data = spare.try_recv().unwrap_or_default();
