@@ -49,8 +49,8 @@ pub fn rules(port: &str, rule: &Filter) -> String {
     text
 }
 
-/// The rules for a port whose frames pass no bridge of the kernel, complete: they stand at the device itself and go
-/// with it.
+/// The rules for a port whose frames pass no bridge of the kernel, complete: they stand at the device itself. Older
+/// kernels forget them with it; newer ones keep them for a device of the same name, whose own rules then take their place.
 pub fn rules_at_device(port: &str, rule: &Filter) -> String {
     let mut text = format!("add table netdev {TABLE}\n");
     for (chain, hook) in [("from", "ingress"), ("to", "egress")] {

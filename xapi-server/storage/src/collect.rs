@@ -49,8 +49,8 @@ impl Repository {
         let found = self.images.scan()?;
         let mut todo = pieces(&found, policy, &|uuid| policies.volume(sr, uuid));
         todo.retain(|piece| match piece {
-            // The server of a running disk exchanges files by name, which a volume group does not allow.
             Piece::Leaf { uuid, .. } if lock(&self.kept).contains(uuid) => false,
+            // The server of a running disk exchanges files by name, which a volume group does not allow.
             Piece::Leaf { uuid, .. } => match self.is_open(uuid) {
                 None => true,
                 Some(writable) => writable && self.images.naming == Naming::Files,

@@ -77,17 +77,18 @@ impl Images {
             room: self.room(written, false),
             children: child.map(beside).into_iter().collect(),
         };
-        let made = snapshot(&*self.volumes, &plan).and_then(|frozen| {
-            if frozen && found.format == Format::Raw {
-                self.volumes.set_hidden(&plan.base, true)?;
-            }
-            Ok(frozen)
-        });
+        let made = snapshot(&*self.volumes, &plan);
         if let Ok(frozen) = made {
-            // All is whole: what goes wrong now costs room or a name at most.
+            // All is whole: what goes wrong now costs room, a mark or a name at most. A raw node without its mark is still
+            // known by what stands on it.
             let (base_name, mut told) = (&plan.base, Ok(()));
+            if frozen && found.format == Format::Raw {
+                told = self.volumes.set_hidden(base_name, true);
+            }
             if frozen && self.naming == Naming::Volumes {
-                told = self.deflate(base_name, found.format).and_then(|()| self.volumes.freeze(base_name));
+                let given =
+                    self.deflate(base_name, found.format).and_then(|()| self.volumes.freeze(base_name));
+                told = told.and(given);
             }
             let noted = self.note_twin(uuid, child, frozen.then_some((base.as_str(), found.format)), doing);
             if let Err(e) = told.and(noted) {
