@@ -2,6 +2,7 @@
 //!
 //! A VLAN's bridge is a part of the card's bridge with a tag, not a device of its own. Addresses are the
 //! kernel's, on the port each bridge has of its own; what a card was reached by goes along when it is put on one.
+//! A card's bridge that is taken down under VLANs loses its addresses, and goes with the last of them.
 //! What to tell the switch is worked out in [`crate::switch`].
 
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use xapi_schema::{Failure, Result};
 
 use crate::{
     Kernel, Places, dhcp, ethtool, failed, filter, names,
-    switch::{self, There},
+    switch::{self, Bridge, There},
 };
 
 /// Where Open vSwitch is told what to do, while it runs.
@@ -50,6 +51,22 @@ impl OpenVswitch {
         Ok(switch::words(&self.vsctl(switch::words(question)).await?))
     }
 
+    /// Whether a bridge is there for its VLANs only.
+    async fn kept(&self, bridge: &str) -> bool {
+        self.line(&format!("br-get-external-id {bridge} {}", switch::KEPT)).await.is_some()
+    }
+
+    /// Every bridge.
+    async fn known(&self) -> Result<Vec<Bridge>> {
+        let mut all = Vec::new();
+        for name in self.lines("list-br").await? {
+            let parent = self.line(&format!("br-to-parent {name}")).await.unwrap_or_else(|| name.clone());
+            let kept = self.kept(&name).await;
+            all.push(Bridge { name, parent, kept });
+        }
+        Ok(all)
+    }
+
     /// What the switch has of a link already.
     async fn there(&self, link: &Link) -> Result<There> {
         let bridge = link.bridge.as_str();
@@ -58,6 +75,7 @@ impl OpenVswitch {
         if there.bridge {
             there.parent = self.line(&format!("br-to-parent {bridge}")).await;
             there.ports = self.lines(&format!("list-ports {bridge}")).await?;
+            there.kept = self.kept(bridge).await;
         }
         for device in switch::devices(link) {
             if let Some(on) = self.line(&format!("iface-to-br {device}")).await {
@@ -161,21 +179,20 @@ impl Network for OpenVswitch {
     async fn bring_down(&self, bridge: &str) -> Result<()> {
         names::check_interface(bridge)?;
         let _turn = self.turn.lock().await;
-        let all = self.lines("list-br").await?;
-        if !all.iter().any(|known| known == bridge) {
+        let all = self.known().await?;
+        if !all.iter().any(|known| known.name == bridge) {
             return Ok(());
         }
         let ports = self.lines(&format!("list-ports {bridge}")).await?;
         if let Some(port) = ports.iter().find(|port| switch::is_guest(port)) {
             return Err(failed(bridge, format!("{port} is still on it")));
         }
-        for other in all.iter().filter(|other| *other != bridge) {
-            if self.line(&format!("br-to-parent {other}")).await.as_deref() == Some(bridge) {
-                return Err(failed(bridge, format!("the VLAN of {other} is still on it")));
-            }
-        }
         dhcp::stop(&self.run, bridge).await?;
-        self.vsctl(switch::words(&format!("--if-exists del-br {bridge}"))).await.map(|_| ())
+        if switch::has_vlans(bridge, &all) {
+            self.kernel.address(bridge, &Addressing::None).await?;
+            self.kernel.address_v6(bridge, &Addressing6::None).await?;
+        }
+        self.vsctl(switch::removal(bridge, &all)).await.map(|_| ())
     }
 
     async fn address(&self, bridge: &str, how: &Addressing) -> Result<()> {

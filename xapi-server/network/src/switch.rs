@@ -17,6 +17,47 @@ pub struct There {
     pub bonded: Vec<String>,
     /// Cards that are in some bond, and so no ports by themselves.
     pub inside: Vec<String>,
+    /// It was taken down, and stayed for the VLANs on it.
+    pub kept: bool,
+}
+
+/// A bridge the switch has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bridge {
+    /// Its name.
+    pub name: String,
+    /// The bridge it is a part of; its own name when it is a whole one.
+    pub parent: String,
+    /// As [`There::kept`].
+    pub kept: bool,
+}
+
+/// Says of a bridge that it is there for its VLANs only, as one of its external ids.
+pub const KEPT: &str = "xennix-kept";
+
+/// Bridges that are a part of this one.
+fn parts<'a>(bridge: &'a str, all: &'a [Bridge]) -> impl Iterator<Item = &'a Bridge> {
+    all.iter().filter(move |other| other.parent == bridge && other.name != bridge)
+}
+
+/// Whether VLANs are on a bridge.
+pub fn has_vlans(bridge: &str, all: &[Bridge]) -> bool {
+    parts(bridge, all).next().is_some()
+}
+
+/// The commands that take a bridge down. VLANs are parts of their card's bridge and would go with it: it stays until the
+/// last of them has gone.
+pub fn removal(bridge: &str, all: &[Bridge]) -> Vec<String> {
+    if has_vlans(bridge, all) {
+        return words(&format!("br-set-external-id {bridge} {KEPT} yes"));
+    }
+    let mut told = format!("--if-exists del-br {bridge}");
+    let parent = all.iter().find(|known| known.name == bridge).map_or(bridge, |known| &known.parent);
+    let waits = all.iter().any(|known| known.name == parent && known.kept);
+    if waits && parts(parent, all).all(|part| part.name == bridge) {
+        told = format!("{told} -- --if-exists del-br {parent}");
+    }
+    words(&told)
 }
 
 /// A command in words.
@@ -57,6 +98,9 @@ pub fn commands(link: &Link, there: &There) -> Vec<String> {
         _ => {
             tell(format!("--may-exist add-br {bridge}"));
             tell(format!("set bridge {bridge} fail_mode=standalone"));
+            if there.kept {
+                tell(format!("br-set-external-id {bridge} {KEPT}"));
+            }
         }
     }
     if !link.mac.is_empty() && parent == bridge {
@@ -181,6 +225,34 @@ mod tests {
             "del-br xapi0 -- --may-exist add-br xapi0 xenbr0 7 -- add-port xapi0 vif3.0 \
              -- set interface xapi0 mtu_request=1400"
         );
+    }
+
+    #[test]
+    fn a_bridge_stays_until_its_last_vlan_has_gone() {
+        let known =
+            |name: &str, parent: &str, kept| Bridge { name: name.into(), parent: parent.into(), kept };
+        let down = |bridge: &str, all: &[Bridge]| removal(bridge, all).join(" ");
+        let mut all = vec![
+            known("xenbr0", "xenbr0", false),
+            known("xapi0", "xenbr0", false),
+            known("xapi1", "xenbr0", false),
+            known("xenbr1", "xenbr1", true),
+        ];
+        assert!(has_vlans("xenbr0", &all) && !has_vlans("xapi0", &all) && !has_vlans("xenbr1", &all));
+        assert_eq!(down("xenbr0", &all), "br-set-external-id xenbr0 xennix-kept yes");
+        // One that is in use stays without its VLANs.
+        assert_eq!(down("xapi0", &all[..2]), "--if-exists del-br xapi0");
+        all[0].kept = true;
+        assert_eq!(down("xapi0", &all), "--if-exists del-br xapi0", "another VLAN is on it");
+        all.remove(2);
+        assert_eq!(down("xapi0", &all), "--if-exists del-br xapi0 -- --if-exists del-br xenbr0");
+        // In use again, it is no longer one that only stays.
+        let card = || Below::Device("eth0".into());
+        assert!(
+            told(card(), &There { kept: true, ..There::default() })
+                .contains("br-set-external-id xapi0 xennix-kept --")
+        );
+        assert!(!told(card(), &There::default()).contains(KEPT));
     }
 
     #[test]
