@@ -70,6 +70,21 @@ pub(super) const CODES: &[Condition] = &[
         },
     ),
     condition(
+        "VM_RESET_DISK",
+        Warn,
+        "a guest has a disk that is reset at each start: as nothing on its repository may be changed before the conversion is \
+         committed, it does not start until then",
+        "accept, or let the disk keep what is written: xe vdi-param-set on-boot=persist",
+        |f| {
+            each(f, |pool, vm| {
+                let reset = disks(pool, vm)
+                    .filter_map(|vbd| pool.follow(vbd, "VDI"))
+                    .find(|vdi| vdi.get("on_boot") == "reset")?;
+                Some(format!("disk {}", reset.uuid()))
+            })
+        },
+    ),
+    condition(
         "VM_DOMAIN_TYPE",
         Refuse,
         "nobody knows this kind of guest",

@@ -118,10 +118,11 @@ pub const CASES: &[(&str, &[&str], Change)] = &[
     ("DB_HOST", &[], |w| w.replace(INVENTORY, "INSTALLATION_UUID='96b2c882", "INSTALLATION_UUID='00000000")),
     ("VM_RUNNING", &[], |w| w.guest().put("power_state", "Running")),
     ("VM_SUSPENDED", &[], |w| w.guest().put("power_state", "Suspended")),
-    ("VM_RESET_SUSPENDED", &["VM_SUSPENDED"], |w| {
+    ("VM_RESET_SUSPENDED", &["VM_RESET_DISK", "VM_SUSPENDED"], |w| {
         w.guest().put("power_state", "Suspended");
         w.set("VDI", "on_boot", "reset");
     }),
+    ("VM_RESET_DISK", &[], |w| w.set("VDI", "on_boot", "reset")),
     ("VM_DOMAIN_TYPE", &[], |w| w.guest().put("domain_type", "container")),
     ("VM_PV32", &[], |w| w.guest().put("domain_type", "pv")),
     ("VM_VGPU", &[], |w| w.add("VGPU", &[("uuid", "gpu"), ("VM", "OpaqueRef:guest")])),

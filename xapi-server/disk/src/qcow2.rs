@@ -20,6 +20,7 @@ use bytes::Bytes;
 use imago::qcow2::Qcow2;
 use imago::raw::Raw;
 use imago::{FormatAccess, Mapping, ShallowMapping};
+pub use merge::shares_tables;
 use std::sync::Arc;
 
 /// A qcow2 image and its backing files, open for reading, or the first for writing as well.

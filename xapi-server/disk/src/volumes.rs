@@ -41,6 +41,13 @@ pub trait Volumes: Send + Sync {
     /// # Errors
     /// The system's error.
     fn ensure_size(&self, name: &str, bytes: u64) -> Result<()>;
+    /// Gives back what a volume has behind its first `bytes` bytes. Files end where their image does: nothing to do.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn shrink(&self, _: &str, _: u64) -> Result<()> {
+        Ok(())
+    }
     /// Renames an image.
     ///
     /// # Errors

@@ -48,6 +48,17 @@ impl Repository {
         }
         let found = self.images.scan()?;
         let mut todo = pieces(&found, policy, &|uuid| policies.volume(sr, uuid));
+        let parent_of = |piece: &Piece| {
+            let parent = found.iter().find(|f| f.name == piece.name())?.parent.as_deref()?;
+            found.iter().find(|f| f.name == parent)
+        };
+        self.sharing.keep(&found);
+        todo.retain(|piece| {
+            let shares = |image: &Found| {
+                self.sharing.is_known(&*self.images.volumes, image, &self.images.path(&image.name))
+            };
+            matches!(piece, Piece::Remove { .. }) || !parent_of(piece).is_some_and(shares)
+        });
         todo.retain(|piece| match piece {
             Piece::Leaf { uuid, .. } if lock(&self.kept).contains(uuid) => false,
             // The server of a running disk exchanges files by name, which a volume group does not allow.

@@ -292,16 +292,10 @@ impl Images {
     fn zeros(&self, name: &str, size: u64) -> xennix_disk::Result<()> {
         let file = self.volumes.create(name, size)?;
         if file.is_fixed() {
-            let zeros = vec![0; 4 << 20];
-            let mut at = 0;
-            let end = file.size()?;
-            while at < end {
-                let n = (end - at).min(zeros.len() as u64);
-                file.write_at(at, &zeros[..n as usize])?;
-                at += n;
-            }
+            size::zero(&*file, 0)?;
+        } else {
+            file.flush()?;
         }
-        file.flush()?;
         self.volumes.sync()
     }
 

@@ -27,6 +27,7 @@ pub mod place;
 pub mod plugins;
 pub mod policy;
 mod repository;
+mod sharing;
 mod volume;
 
 pub use both::Both;

@@ -1,33 +1,30 @@
 //! [`Native`]: `Storage` on what the machine really has. Finds the SR, asks whether it may be changed, and hands the
 //! work to a thread that may block. Keeps no records: names and relations of volumes are the database's.
 
+mod bytes;
+mod plug;
+
 use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
 
+use crate::{
+    fail::{self, Doing},
+    host::Host,
+    listing::{self, Listing},
+    place::{Ground, KINDS, probe},
+    policy::{self, Policies},
+    repository::{Repository, lock},
+    volume::{format, volume_of},
+};
 use async_trait::async_trait;
 use xapi_backend::storage::{
     DataPath, NewVolume, Progress, SrConfig, SrStat, Storage, Volume, backend_failure,
 };
 use xapi_datapath::DataPaths;
 use xapi_schema::{Failure, Result, errors};
-use xennix_disk::{
-    file::Access,
-    source::{Source, State, extents},
-};
-
-use crate::{
-    fail::{self, Doing},
-    handles,
-    host::Host,
-    listing::{self, Listing},
-    place::{Content, Ground, KINDS, probe},
-    policy::{self, Policies},
-    repository::{Repository, lock},
-    volume::{format, volume_of},
-};
 
 /// Where a host keeps what storage needs.
 #[derive(Debug, Clone)]
@@ -128,25 +125,6 @@ impl Native {
         })
         .await
     }
-
-    /// Brings disks that were open before a restart to where they belong, as far as their SRs are attached.
-    async fn recover_disks(&self, repository: &Arc<Repository>) {
-        let (paths, repository) = (self.paths.clone(), repository.clone());
-        let done = blocking(move || {
-            let dir = repository.images.dir().to_owned();
-            Ok(paths.recover(&|record| {
-                if record.spec.image.parent() != Some(&dir) {
-                    return Err("its storage repository is not attached".into());
-                }
-                let found = repository.images.find(&record.spec.id).map_err(|e| e.to_string())?;
-                Ok(Some(repository.images.path(&found.name)))
-            }))
-        })
-        .await;
-        for (disk, error) in done.unwrap_or_default() {
-            tracing::warn!(disk, %error, "an open disk could not be brought back");
-        }
-    }
 }
 
 #[async_trait]
@@ -165,81 +143,15 @@ impl Storage for Native {
     }
 
     async fn attach(&self, sr: &SrConfig) -> Result<()> {
-        let _one = self.plugging.lock().await;
-        if lock(&self.attached).contains_key(&sr.uuid) {
-            return Ok(());
-        }
-        let content = self.ground.attach(sr).await?;
-        let attached = match content {
-            Content::Images(images) => {
-                let repository = Arc::new(Repository::new(sr.clone(), images, self.paths.clone()));
-                let held = repository.clone();
-                blocking(move || {
-                    held.hold_open_disks();
-                    Ok(())
-                })
-                .await?;
-                // A guarded SR is only looked at: its journals are its old owner's.
-                if !self.policies.sr(&sr.uuid).guarded {
-                    let settle = repository.clone();
-                    if let Err(failure) = blocking(move || settle.change(|| Ok(()))).await {
-                        let _ = self.ground.detach(sr).await;
-                        return Err(failure);
-                    }
-                }
-                self.recover_disks(&repository).await;
-                Attached::Images(repository)
-            }
-            Content::Listing(listing) => Attached::Listing(sr.clone(), listing),
-            Content::Nothing => Attached::Nothing(sr.clone()),
-        };
-        lock(&self.attached).insert(sr.uuid.clone(), attached);
-        Ok(())
+        self.plug(sr).await
     }
 
     async fn detach(&self, sr: &str) -> Result<()> {
-        let _one = self.plugging.lock().await;
-        let Ok(attached) = self.attached(sr) else { return Ok(()) };
-        let config = match &attached {
-            Attached::Images(repository) => {
-                let (going, guarded) = (repository.clone(), self.policies.sr(sr).guarded);
-                blocking(move || going.let_go(guarded)).await?;
-                // A collection ends with its next step.
-                drop(repository.collecting.lock().await);
-                &repository.config
-            }
-            Attached::Listing(config, _) | Attached::Nothing(config) => config,
-        };
-        lock(&self.attached).remove(sr);
-        let left = self.ground.detach(config).await;
-        if left.is_err() {
-            // It is still there: to be used, and to be tried again.
-            if let Attached::Images(repository) = &attached {
-                repository.stays();
-            }
-            lock(&self.attached).insert(sr.to_owned(), attached);
-        }
-        left
+        self.unplug(sr).await
     }
 
     async fn delete(&self, sr: &str) -> Result<()> {
-        let _one = self.plugging.lock().await;
-        let attached = self.attached(sr)?;
-        let config = match attached {
-            Attached::Images(repository) => {
-                self.policies.sr(sr).assert_changeable(sr)?;
-                let config = repository.config.clone();
-                blocking(move || {
-                    repository.let_go(false)?;
-                    repository.change(|| repository.images.clear())
-                })
-                .await?;
-                config
-            }
-            Attached::Listing(config, _) | Attached::Nothing(config) => config,
-        };
-        lock(&self.attached).remove(sr);
-        self.ground.delete(&config).await
+        self.clear_away(sr).await
     }
 
     async fn stat(&self, sr: &str) -> Result<SrStat> {
@@ -319,7 +231,9 @@ impl Storage for Native {
                 let found = repository.images.assert_childless(&uuid)?;
                 // First the log: what has only that left is a volume of its own.
                 repository.unlink(&uuid)?;
-                repository.images.remove(&found.name).map_err(|e| Doing::Delete.disk(&e))
+                repository.images.remove(&found.name).map_err(|e| Doing::Delete.disk(&e))?;
+                repository.forget(&uuid);
+                Ok(())
             })
         })
         .await
@@ -386,40 +300,7 @@ impl Storage for Native {
     }
 
     async fn copy_volume(&self, from: (&str, &str), to: (&str, &str), progress: Progress) -> Result<()> {
-        const PIECE: u64 = 1 << 20;
-        let target = self.changeable(to.0)?;
-        let size = self.stat_volume(from.0, from.1).await?.virtual_size as u64;
-        let room = self.stat_volume(to.0, to.1).await?.virtual_size as u64;
-        if room < size {
-            return Err(errors::VDI_TOO_SMALL.with([to.1.to_string(), size.to_string()]));
-        }
-        let uuid = to.1.to_owned();
-        // What the target holds and the source does not must read as zeros.
-        let held = self.extents(to.0, to.1).await?;
-        for (start, len) in held {
-            let (target, uuid) = (target.clone(), uuid.clone());
-            blocking(move || {
-                target.with(&uuid, Access::Write, false, |image| image.write_zeroes(start, len))
-            })
-            .await?;
-        }
-        for (start, len) in self.extents(from.0, from.1).await? {
-            let (mut at, end) = (start, start + len);
-            while at < end {
-                let n = (end - at).min(PIECE);
-                let bytes = self.read(from.0, from.1, at, n as usize).await?;
-                let (target, uuid) = (target.clone(), uuid.clone());
-                blocking(move || {
-                    target.with(&uuid, Access::Write, false, |image| image.write_at(at, &bytes))
-                })
-                .await?;
-                at += n;
-                if !progress(at as f64 / size.max(1) as f64) {
-                    return Err(errors::TASK_CANCELLED.with(["OpaqueRef:NULL"]));
-                }
-            }
-        }
-        self.flush(to.0, to.1).await
+        self.copy_bytes(from, to, progress).await
     }
 
     async fn name_volume(&self, sr: &str, location: &str, name: &str, description: &str) -> Result<()> {
@@ -454,61 +335,15 @@ impl Storage for Native {
     }
 
     async fn read(&self, sr: &str, location: &str, offset: u64, length: usize) -> Result<Vec<u8>> {
-        match self.attached(sr)? {
-            Attached::Images(repository) => {
-                let (uuid, guarded) = (location.to_owned(), self.policies.sr(sr).guarded);
-                blocking(move || {
-                    repository
-                        .with(&uuid, Access::Read, guarded, |image| handles::read(image, offset, length))
-                })
-                .await
-            }
-            Attached::Listing(_, listing) => {
-                let (_, path) = listing.find(location)?;
-                blocking(move || {
-                    use std::os::unix::fs::FileExt;
-                    let mut bytes = vec![0; length];
-                    let read = std::fs::File::open(path).and_then(|f| f.read_exact_at(&mut bytes, offset));
-                    read.map(|()| bytes).map_err(|e| Doing::Other.io(&e))
-                })
-                .await
-            }
-            Attached::Nothing(_) => Err(fail::missing(sr, location)),
-        }
+        self.read_bytes(sr, location, offset, length).await
     }
 
     async fn extents(&self, sr: &str, location: &str) -> Result<Vec<(u64, u64)>> {
-        if let Attached::Images(repository) = self.attached(sr)? {
-            let (uuid, guarded) = (location.to_owned(), self.policies.sr(sr).guarded);
-            return blocking(move || {
-                repository.with(&uuid, Access::Read, guarded, |image| {
-                    let mut found: Vec<(u64, u64)> = Vec::new();
-                    extents(image.source(), |e| {
-                        if e.state == State::Data {
-                            found.push((e.start, e.len));
-                        }
-                        Ok(())
-                    })?;
-                    Ok(found)
-                })
-            })
-            .await;
-        }
-        let size = self.stat_volume(sr, location).await?.virtual_size;
-        Ok(vec![(0, u64::try_from(size).unwrap_or(0))])
+        self.data_of(sr, location).await
     }
 
     async fn write(&self, sr: &str, location: &str, offset: u64, bytes: Vec<u8>) -> Result<()> {
-        let (repository, uuid) = (self.changeable(sr)?, location.to_owned());
-        blocking(move || {
-            repository.with(&uuid, Access::Write, false, |image| {
-                if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > image.size()) {
-                    return Err(xennix_disk::Error::Range { offset, len: bytes.len() as u64 });
-                }
-                handles::write(image, offset, &bytes)
-            })
-        })
-        .await
+        self.write_bytes(sr, location, offset, bytes).await
     }
 
     async fn open_volume(&self, sr: &str, location: &str, writable: bool) -> Result<DataPath> {

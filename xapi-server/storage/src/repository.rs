@@ -21,6 +21,7 @@ use crate::{
     images::{Images, Work},
     naming::Naming,
     policy::SrPolicy,
+    sharing::Sharing,
 };
 
 /// Use of images: first the work on them ends, then the structure may change.
@@ -47,6 +48,8 @@ pub struct Repository {
     pub(crate) clean: Mutex<Option<(u64, SrPolicy, Vec<String>)>>,
     /// Leaves that are to go back to what they stand on, as this process was told.
     pub(crate) kept: Mutex<HashSet<String>>,
+    /// Images into which nothing can be merged.
+    pub(crate) sharing: Sharing,
     /// One collection at a time.
     pub(crate) collecting: tokio::sync::Mutex<()>,
     /// Set when it is detached.
@@ -71,6 +74,7 @@ impl Repository {
             merge_ended: Condvar::new(),
             clean: Mutex::default(),
             kept: Mutex::default(),
+            sharing: Sharing::default(),
             collecting: tokio::sync::Mutex::default(),
             gone: AtomicBool::new(false),
         }
@@ -373,7 +377,7 @@ impl Repository {
     /// VDI_IN_USE while a guest has it; as [`Images::twin`].
     pub fn keep(&self, uuid: &str, keep: bool) -> Result<()> {
         if !keep {
-            lock(&self.kept).remove(uuid);
+            self.forget(uuid);
             return Ok(());
         }
         self.change(|| {
@@ -382,10 +386,15 @@ impl Repository {
             lock(&self.kept).insert(uuid.to_owned());
             let kept = self.images.keep(uuid);
             if kept.is_err() {
-                lock(&self.kept).remove(uuid);
+                self.forget(uuid);
             }
             kept
         })
+    }
+
+    /// What a volume held is not [kept](Repository::keep) any more, or the volume is gone.
+    pub(crate) fn forget(&self, uuid: &str) {
+        lock(&self.kept).remove(uuid);
     }
 
     /// Gives a volume what it held when that was [kept](Repository::keep).

@@ -468,3 +468,39 @@ async fn what_holds_images_is_not_made_anew_and_unknown_types_are_refused() {
         assert_eq!(code(again.attach(&config).await), "SR_BACKEND_FAILURE_47", "{kind}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_merged_into_shared_tables_until_they_are_no_longer() {
+    use std::os::unix::fs::FileExt;
+    let place = Place::new();
+    let storage = place.ready().await;
+    let disk = storage.create_volume(SR, qcow2(8 << 20)).await.unwrap().location;
+    storage.write(SR, &disk, 0, vec![1; 4096]).await.unwrap();
+    let snapshot = storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap().location;
+    storage.write(SR, &disk, MIB, vec![2; 4096]).await.unwrap();
+    storage.flush(SR, &disk).await.unwrap();
+    storage.destroy_volume(SR, &snapshot).await.unwrap();
+    let node = storage.scan(SR).await.unwrap().into_iter().find(|v| v.hidden).unwrap().location;
+    // The first entry of its first table no longer says that what it leads to is the table's alone.
+    let path = place.location.join(format!("{node}.qcow2"));
+    let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
+    let mut at = [0; 8];
+    file.read_exact_at(&mut at, 40).unwrap();
+    let at = u64::from_be_bytes(at);
+    let mut top = [0];
+    file.read_exact_at(&mut top, at).unwrap();
+    assert!(top[0] & 0x80 != 0);
+    file.write_all_at(&[top[0] & 0x7f], at).unwrap();
+    for _ in 0..2 {
+        assert!(!storage.has_garbage(SR).await.unwrap());
+        storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
+        assert_eq!(storage.read(SR, &disk, 0, 4096).await.unwrap(), [1; 4096]);
+    }
+    file.write_all_at(&top, at).unwrap();
+    assert!(storage.has_garbage(SR).await.unwrap());
+    storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
+    assert_eq!(place.files(), [format!("{disk}.qcow2")]);
+    for (at, byte) in [(0, 1), (MIB, 2)] {
+        assert_eq!(storage.read(SR, &disk, at, 4096).await.unwrap(), [byte; 4096]);
+    }
+}

@@ -12,6 +12,9 @@ use xapi_storage::policy::SrPolicy;
 
 const MIB: u64 = 1 << 20;
 
+/// The uuid of a disk that is made twice.
+const SAME: &str = "5a3e0000-2222-4333-8444-555566667777";
+
 fn formatted(format: &str) -> NewVolume {
     NewVolume { sm_config: vec![("image-format".into(), format.into())], ..new(8 << 20) }
 }
@@ -155,6 +158,26 @@ async fn taken_over(ground: &dyn Ground) {
     storage.detach(SR).await.unwrap();
 }
 
+/// A disk that was to go back and is gone leaves nothing to one of its uuid.
+async fn made_again(ground: &dyn Ground) {
+    let storage = attached(ground).await;
+    let again = || NewVolume { uuid: Some(SAME.into()), ..new(8 << 20) };
+    storage.create_volume(SR, again()).await.unwrap();
+    storage.write(SR, SAME, 0, vec![1; 4096]).await.unwrap();
+    storage.set_reset(SR, SAME, true).await.unwrap();
+    storage.destroy_volume(SR, SAME).await.unwrap();
+    collect(&*storage).await;
+    storage.create_volume(SR, again()).await.unwrap();
+    storage.write(SR, SAME, 0, vec![2; 4096]).await.unwrap();
+    let snapshot = storage.snapshot_volume(SR, SAME, &fresh()).await.unwrap().location;
+    storage.destroy_volume(SR, &snapshot).await.unwrap();
+    collect(&*storage).await;
+    assert_eq!(storage.scan(SR).await.unwrap().len(), 1, "its leaf is merged like any other");
+    assert_eq!(storage.read(SR, SAME, 0, 4096).await.unwrap(), [2; 4096]);
+    storage.destroy_volume(SR, SAME).await.unwrap();
+    storage.detach(SR).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn disks_in_files_go_back() {
     for format in ["vhd", "raw", "qcow2"] {
@@ -165,6 +188,7 @@ async fn disks_in_files_go_back() {
     }
     let place = Place::new();
     place.native().create(&place.config(), 0).await.unwrap();
+    made_again(&place).await;
     taken_over(&place).await;
     place.assert_clean();
 }

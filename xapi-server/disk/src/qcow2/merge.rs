@@ -60,6 +60,15 @@ pub(crate) fn mergeable(volumes: &dyn Volumes, node: &str) -> Result<(Header, St
     Ok((own, name, parent))
 }
 
+/// Does an image use tables for more than one place? Into such a one nothing is merged, as that would move them.
+///
+/// # Errors
+/// [`Error::Unsupported`] for an image that was not closed, of which nothing is known; what is wrong with it.
+pub fn shares_tables(file: &dyn BlockFile, name: &str) -> Result<bool> {
+    let tables = Tables::read(file, name, false)?;
+    Ok(tables.l1.iter().any(|entry| *entry & L1_OFFSET != 0 && *entry & COPIED == 0))
+}
+
 /// A parent open for writing and what it still lacks.
 pub(crate) struct Copier {
     target: Qcow2Disk,
@@ -77,8 +86,7 @@ impl Copier {
         } else {
             prepare(&*file, &name)?;
         }
-        let tables = Tables::read(&*file, &name, false)?;
-        if tables.l1.iter().any(|entry| *entry & L1_OFFSET != 0 && *entry & COPIED == 0) {
+        if shares_tables(&*file, &name)? {
             return Err(Error::Unsupported(format!("{name:?} shares tables, which a merge would move")));
         }
         let target = Qcow2Disk::assemble(volumes, &name, Some(file))?;

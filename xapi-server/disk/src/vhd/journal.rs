@@ -31,6 +31,14 @@ pub enum Note {
         /// The inner node carries a footer to mark.
         vhd: bool,
     },
+    /// An image of fixed size without a format of its own is being made larger: give back what lies behind its end, as
+    /// that may hold what somebody else wrote there.
+    Growing {
+        /// The image.
+        image: String,
+        /// Bytes it had.
+        bytes: u64,
+    },
     /// `leaf` is being replaced by `by`, if that exists.
     Replacing {
         /// The image to replace.
@@ -122,6 +130,7 @@ pub fn recover_leaf(volumes: &dyn Volumes, leaf: &str) -> Result<Option<String>>
 pub(crate) fn perform(volumes: &dyn Volumes, note: &Note) -> Result<()> {
     match note {
         Note::Making { new } => undo_snapshot(volumes, new),
+        Note::Growing { image, bytes } => volumes.shrink(image, *bytes),
         Note::Freezing { leaf, base, new_leaf, leaf_after, vhd } => {
             finish_snapshot(volumes, leaf, base, new_leaf, leaf_after, *vhd)
         }

@@ -71,13 +71,6 @@ pub trait Group: Volumes {
     fn freeze(&self, _: &str) -> xennix_disk::Result<()> {
         Ok(())
     }
-    /// Gives back what an image has behind its first bytes, which it was prepared for.
-    ///
-    /// # Errors
-    /// The system's error.
-    fn shrink(&self, _: &str, _: u64) -> xennix_disk::Result<()> {
-        Ok(())
-    }
     /// Do new leaves get no more room than they need?
     fn is_thin(&self) -> bool {
         false

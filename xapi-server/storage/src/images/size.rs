@@ -3,8 +3,8 @@
 use xapi_schema::Result;
 use xennix_disk::{
     chain::Format,
-    file::Access,
-    vhd::{BLOCK_SIZE, MAX_VIRTUAL_SIZE, resize},
+    file::{Access, BlockFile},
+    vhd::{BLOCK_SIZE, MAX_VIRTUAL_SIZE, journal::Note, resize},
 };
 
 use super::Images;
@@ -69,22 +69,34 @@ impl Images {
     }
 
     fn grow_raw(&self, found: &Found, size: u64) -> xennix_disk::Result<()> {
+        if self.naming == Naming::Files {
+            let file = self.volumes.open(&found.name, Access::Write)?;
+            file.set_size(size)?;
+            return Ok(file.flush()?);
+        }
+        // A raw volume is as large as what it lies in, so whoever looks sees the new end before all up to there is zero:
+        // until it is, a note has it made small again.
+        let key = uuid::Uuid::new_v4().to_string();
+        let note = Note::Growing { image: found.name.clone(), bytes: found.size };
+        self.volumes.put_note(&key, &serde_json::to_string(&note).map_err(std::io::Error::other)?)?;
         self.volumes.ensure_size(&found.name, size)?;
         let file = self.volumes.open(&found.name, Access::Write)?;
-        if !file.is_fixed() {
-            file.set_size(size)?;
-        } else {
-            let (mut at, end) = (found.size, file.size()?);
-            let zeros = vec![0; 1 << 20];
-            while at < end {
-                let n = (end - at).min(zeros.len() as u64);
-                file.write_at(at, &zeros[..n as usize])?;
-                at += n;
-            }
-        }
-        file.flush()?;
-        Ok(())
+        zero(&*file, found.size)?;
+        drop(file);
+        self.volumes.drop_note(&key)
     }
+}
+
+/// Makes all of a volume zero from a place to its end, durably.
+pub(super) fn zero(file: &dyn BlockFile, from: u64) -> xennix_disk::Result<()> {
+    let (mut at, end) = (from, file.size()?);
+    let zeros = vec![0; 4 << 20];
+    while at < end {
+        let n = (end - at).min(zeros.len() as u64);
+        file.write_at(at, &zeros[..n as usize])?;
+        at += n;
+    }
+    Ok(file.flush()?)
 }
 
 /// A size by the rules of the format.

@@ -4,8 +4,11 @@
 
 use std::{collections::BTreeMap, fmt};
 
-pub use super::mgt_text::SECTOR;
-use super::mgt_text::{cut, escape, fields, sector, tagged, text};
+pub use super::{mgt_entry::Entry, mgt_text::SECTOR};
+use super::{
+    mgt_entry::{entry, names, rest, short},
+    mgt_text::{cut, escape, fields, sector, text},
+};
 
 /// Bytes of the volume.
 pub const SIZE: u64 = 4 << 20;
@@ -15,9 +18,6 @@ const HEAD: usize = 4;
 const ENTRY: usize = 2;
 /// Most entries.
 const MOST: usize = (SIZE as usize / SECTOR - HEAD) / ENTRY;
-/// Bytes a name and a description have together.
-const NAMES: usize = SECTOR - "<vdi><name_label></name_label><name_description></name_description>".len();
-
 /// What the volume says of the SR.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SrInfo {
@@ -29,35 +29,6 @@ pub struct SrInfo {
     pub name: String,
     /// Longer text.
     pub description: String,
-}
-
-/// What it says of a volume.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Entry {
-    /// uuid.
-    pub uuid: String,
-    /// Name for people.
-    pub name: String,
-    /// Longer text.
-    pub description: String,
-    /// Is it a snapshot?
-    pub is_a_snapshot: bool,
-    /// uuid of what it is a snapshot of.
-    pub snapshot_of: String,
-    /// When it was taken.
-    pub snapshot_time: String,
-    /// `VDI.type`.
-    pub kind: String,
-    /// `vhd`, `aio`, `qcow2`.
-    pub vdi_type: String,
-    /// May not be written.
-    pub read_only: bool,
-    /// A disk for users, not an inner node.
-    pub managed: bool,
-    /// The pool whose metadata it holds.
-    pub metadata_of_pool: String,
-    /// What else is said of it.
-    pub more: Vec<(String, String)>,
 }
 
 /// Bytes that do not hold what they should.
@@ -125,81 +96,6 @@ pub fn length(first: &[u8]) -> Result<usize, Malformed> {
     }
     // A volume that was only just made says one sector.
     Ok(length.clamp(HEAD * SECTOR, SIZE as usize))
-}
-
-fn flag(value: bool) -> &'static str {
-    if value { "1" } else { "0" }
-}
-
-fn is_set(text: &str) -> bool {
-    matches!(text, "1" | "True" | "true")
-}
-
-fn names(entry: &Entry) -> Vec<u8> {
-    let (name, description) = (escape(&entry.name), escape(&entry.description));
-    let (mut name, mut description) = (name.as_str(), description.as_str());
-    if name.len() + description.len() > NAMES {
-        name = cut(name, NAMES / 2);
-        description = cut(description, NAMES / 2);
-    }
-    sector(&format!("<vdi><name_label>{name}</name_label><name_description>{description}</name_description>"))
-}
-
-fn short(tag: &str, value: &str, most: usize) -> String {
-    format!("<{tag}>{}</{tag}>", cut(&escape(value), most))
-}
-
-fn rest(entry: &Entry, deleted: bool) -> Vec<u8> {
-    // What is longer than it can be is nonsense, and must not push the end out of the sector.
-    let known = [
-        ("uuid", entry.uuid.as_str(), 36),
-        ("is_a_snapshot", flag(entry.is_a_snapshot), 1),
-        ("snapshot_of", &entry.snapshot_of, 40),
-        ("snapshot_time", &entry.snapshot_time, 24),
-        ("type", &entry.kind, 24),
-        ("vdi_type", &entry.vdi_type, 8),
-        ("read_only", flag(entry.read_only), 1),
-        ("managed", flag(entry.managed), 1),
-        ("metadata_of_pool", &entry.metadata_of_pool, 64),
-        ("deleted", flag(deleted), 1),
-    ];
-    let mut out: String = known.iter().map(|(tag, value, most)| short(tag, value, *most)).collect();
-    for (tag, value) in &entry.more {
-        let more = tagged(tag, value);
-        if out.len() + more.len() + "</vdi>".len() <= SECTOR {
-            out.push_str(&more);
-        }
-    }
-    sector(&(out + "</vdi>"))
-}
-
-/// An entry, or nothing for a deleted one.
-fn entry(bytes: &[u8]) -> Option<Option<Entry>> {
-    let whole = text(&bytes[..SECTOR]) + &text(&bytes[SECTOR..]);
-    let inside = whole.trim().strip_prefix("<vdi>")?.strip_suffix("</vdi>")?;
-    let mut entry = Entry::default();
-    let mut deleted = false;
-    for (tag, value) in fields(inside)? {
-        match tag.as_str() {
-            "name_label" => entry.name = value,
-            "name_description" => entry.description = value,
-            "uuid" => entry.uuid = value,
-            "is_a_snapshot" => entry.is_a_snapshot = is_set(&value),
-            "snapshot_of" => entry.snapshot_of = value,
-            "snapshot_time" => entry.snapshot_time = value,
-            "type" => entry.kind = value,
-            "vdi_type" => entry.vdi_type = value,
-            "read_only" => entry.read_only = is_set(&value),
-            "managed" => entry.managed = is_set(&value),
-            "metadata_of_pool" => entry.metadata_of_pool = value,
-            "deleted" => deleted = is_set(&value),
-            _ => entry.more.push((tag, value)),
-        }
-    }
-    if deleted {
-        return Some(None);
-    }
-    crate::naming::is_uuid(&entry.uuid).then_some(Some(entry))
 }
 
 impl Table {
@@ -375,7 +271,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::mgt_entry::NAMES, *};
 
     fn uuid(n: usize) -> String {
         format!("6f2c1a3e-0000-4000-8000-{n:012}")

@@ -9,6 +9,7 @@
 
 pub mod group;
 pub mod mgt;
+mod mgt_entry;
 mod mgt_text;
 pub mod notes;
 pub mod report;

@@ -223,9 +223,13 @@ impl LvmPlace {
 
     async fn activate(&self, on: bool) {
         let group = group_of(SR);
-        for volume in self.volumes().await.iter().filter(|v| v.active != on) {
-            let path = format!("{group}/{}", volume.name);
-            self.tool("lvchange", &["--yes", "--activate", if on { "y" } else { "n" }, &path]).await;
+        let mut paths = self.volumes().await;
+        paths.retain(|v| v.active != on);
+        let paths: Vec<String> = paths.iter().map(|v| format!("{group}/{}", v.name)).collect();
+        if !paths.is_empty() {
+            let mut args = vec!["--yes", "--activate", if on { "y" } else { "n" }];
+            args.extend(paths.iter().map(String::as_str));
+            self.tool("lvchange", &args).await;
         }
     }
 
