@@ -1,6 +1,9 @@
 //! [`Tx`]: a change under way on a working copy, with references between objects kept in step.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use arcstr::ArcStr;
 use serde_json::{Map as Json, Value as Any};
@@ -87,12 +90,32 @@ impl Tx {
     ) -> Result<ArcStr> {
         let chosen = reference.is_some();
         let values = Class::of(class).complete(members).values().to_vec();
-        let reference = self.insert(class, reference, values, None)?;
-        self.link(class, &reference)?;
+        let made = [self.insert(class, reference, values, None)?];
+        self.link(class, &made);
+        let [reference] = made;
         if chosen {
-            self.adopt_earlier_references(class, &reference)?;
+            self.adopt_earlier_references(class, &reference);
         }
         Ok(reference)
+    }
+
+    /// As [`Tx::create_value`] with fresh references for one object after the other, but a set that counts many of
+    /// them is written once and not once for each.
+    ///
+    /// # Errors
+    /// As [`Tx::create_value`].
+    pub fn create_values<'a>(
+        &mut self,
+        class: ClassId,
+        all: impl IntoIterator<Item = &'a Value>,
+    ) -> Result<Vec<ArcStr>> {
+        let mut made = Vec::new();
+        for members in all {
+            let values = Class::of(class).complete(members).values().to_vec();
+            made.push(self.insert(class, None, values, None)?);
+        }
+        self.link(class, &made);
+        Ok(made)
     }
 
     /// Makes an object of complete values without telling the other ends of its relations; [`Tx::link`]
@@ -149,13 +172,32 @@ impl Tx {
         Ok(reference)
     }
 
-    /// Tells the other ends of a new object's relations.
-    pub(crate) fn link(&mut self, class: ClassId, reference: &ArcStr) -> Result<()> {
-        let record = self.existing(class, reference)?.record.clone();
+    /// Tells the other ends of new objects' relations, each end once.
+    pub(crate) fn link(&mut self, class: ClassId, made: &[ArcStr]) {
         for (at, field) in Class::of(class).fields.iter().enumerate() {
-            self.relink(field, reference, &field.ty.zero(), record.at(at))?;
+            let Some((relation, other)) = counted(field) else { continue };
+            let mut come: Vec<(ArcStr, Vec<ArcStr>)> = Vec::new();
+            let mut places = HashMap::new();
+            for reference in made {
+                for target in
+                    self.row(class, reference).map(|row| targets(row.record.at(at))).unwrap_or_default()
+                {
+                    let place = *places.entry(target.clone()).or_insert(come.len());
+                    if place == come.len() {
+                        come.push((target, vec![]));
+                    }
+                    come[place].1.push(reference.clone());
+                }
+            }
+            for (target, come) in come {
+                self.in_set(relation.class, &target, other, |items| {
+                    let known: HashSet<_> = items.iter().filter_map(Value::as_str).collect();
+                    let new = come.iter().rev().filter(|new| !known.contains(new.as_str()));
+                    let new: Vec<_> = new.cloned().map(Value::Str).collect();
+                    items.splice(0..0, new);
+                });
+            }
         }
-        Ok(())
     }
 
     /// Makes an object from typed members by position.
@@ -183,7 +225,7 @@ impl Tx {
     pub fn destroy_row(&mut self, class: ClassId, reference: &str) -> Result<()> {
         let row = self.existing(class, reference)?.clone();
         for (at, field) in Class::of(class).fields.iter().enumerate() {
-            self.relink(field, &row.reference, row.record.at(at), &field.ty.zero())?;
+            self.relink(field, &row.reference, row.record.at(at), &field.ty.zero());
         }
         let generation = self.generation();
         if let Some(forgotten) = self.table_mut(class).remove(reference, generation) {
@@ -237,7 +279,8 @@ impl Tx {
         }
         let reference = row.reference.clone();
         self.write(class, &reference, index, value.clone());
-        self.relink(field, &reference, &before, &value)
+        self.relink(field, &reference, &before, &value);
+        Ok(())
     }
 
     /// Reports an object as changed though it is not.
@@ -270,17 +313,8 @@ impl Tx {
     }
 
     /// Keeps the other end of a relation in step with a value that changes here.
-    fn relink(&mut self, field: &FieldDef, reference: &ArcStr, before: &Value, after: &Value) -> Result<()> {
-        let Some(relation) = field.relation.filter(|_| !field.ignore_foreign_key) else { return Ok(()) };
-        let both_ways = matches!(relation, Relation { this: Holds::Many, other: Holds::Many, .. });
-        let counted = matches!(relation, Relation { this: Holds::One, other: Holds::Many, .. });
-        if !both_ways && !counted {
-            return Ok(());
-        }
-        let Some((at, other)) = Class::of(relation.class).field(relation.field) else { return Ok(()) };
-        if other.ignore_foreign_key {
-            return Ok(());
-        }
+    fn relink(&mut self, field: &FieldDef, reference: &ArcStr, before: &Value, after: &Value) {
+        let Some((relation, at)) = counted(field) else { return };
         let (gone, come) = (targets(before), targets(after));
         for target in gone.iter().filter(|target| !come.contains(target)) {
             self.in_set(relation.class, target, at, |items| {
@@ -295,7 +329,6 @@ impl Tx {
                 }
             });
         }
-        Ok(())
     }
 
     /// Changes a set at the other end, if that object exists.
@@ -316,7 +349,7 @@ impl Tx {
     }
 
     /// An object made under a chosen reference may have been pointed at before it was there.
-    fn adopt_earlier_references(&mut self, class: ClassId, reference: &ArcStr) -> Result<()> {
+    fn adopt_earlier_references(&mut self, class: ClassId, reference: &ArcStr) {
         for other in Class::all() {
             for (at, field) in other.fields.iter().enumerate() {
                 let points_here = field.relation.is_some_and(|r| r.class == class && r.this == Holds::One);
@@ -326,11 +359,10 @@ impl Tx {
                 let pointing =
                     self.rows(other.id).filter(|row| row.record.at(at).as_str() == Some(reference));
                 for row in pointing.map(|row| row.reference.clone()).collect::<Vec<_>>() {
-                    self.relink(field, &row, &Value::Str(NULL_REF), &Value::Str(reference.clone()))?;
+                    self.relink(field, &row, &Value::Str(NULL_REF), &Value::Str(reference.clone()));
                 }
             }
         }
-        Ok(())
     }
 }
 
@@ -339,6 +371,14 @@ fn share(value: &mut Value, known: &Value) {
     if matches!(value, Value::Str(_) | Value::Set(_) | Value::Map(_)) && value == known {
         *value = known.clone();
     }
+}
+
+/// The relation of a field whose other end is a set that counts this end's objects, and that set's position.
+fn counted(field: &FieldDef) -> Option<(Relation, usize)> {
+    let relation = field.relation.filter(|_| !field.ignore_foreign_key)?;
+    let kept = relation.this != Holds::ManySelf && relation.other == Holds::Many;
+    let (at, other) = Class::of(relation.class).field(relation.field)?;
+    (kept && !other.ignore_foreign_key).then_some((relation, at))
 }
 
 /// The references a relation's value names.

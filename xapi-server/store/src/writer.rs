@@ -5,7 +5,7 @@
 //! no trace and does not disturb its neighbours.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Arc, mpsc},
@@ -193,11 +193,11 @@ impl Store {
 fn restore(journal: &mut dyn Journal, generation: u64) -> Result<(Snapshot, u64), OpenError> {
     let empty = Snapshot::empty(generation);
     let mut tx = Tx::on(&empty, 1);
-    let (mut restored, mut refused) = (Vec::new(), None);
+    let (mut restored, mut refused) = (BTreeMap::<ClassId, Vec<ArcStr>>::new(), None);
     journal.load(&mut |row| {
         if refused.is_none() {
             match restore_row(&mut tx, &row) {
-                Ok(made) => restored.push(made),
+                Ok((class, made)) => restored.entry(class).or_default().push(made),
                 Err(reason) => refused = Some(OpenError::Object { reference: row.reference, reason }),
             }
         }
@@ -206,9 +206,8 @@ fn restore(journal: &mut dyn Journal, generation: u64) -> Result<(Snapshot, u64)
         return Err(refused);
     }
     // Only now that every object is there can the sets at the other ends be built.
-    for (class, reference) in restored {
-        tx.link(class, &reference)
-            .map_err(|e| OpenError::Object { reference: reference.to_string(), reason: e.to_string() })?;
+    for (class, made) in restored {
+        tx.link(class, &made);
     }
     Ok(match tx.finish() {
         // A restart is a new beginning: older tokens can't be answered completely.

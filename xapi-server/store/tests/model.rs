@@ -14,6 +14,7 @@ use xapi_store::{Read, Snapshot, Store};
 enum Step {
     MakeVm(u8),
     MakeVbd(u8),
+    MakeVbds(u8, u8),
     Attach(u8, u8),
     Rename(u8, u8),
     DropVm(u8),
@@ -25,6 +26,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         any::<u8>().prop_map(Step::MakeVm),
         any::<u8>().prop_map(Step::MakeVbd),
+        (any::<u8>(), any::<u8>()).prop_map(|(a, b)| Step::MakeVbds(a, b)),
         (any::<u8>(), any::<u8>()).prop_map(|(a, b)| Step::Attach(a, b)),
         (any::<u8>(), any::<u8>()).prop_map(|(a, b)| Step::Rename(a, b)),
         any::<u8>().prop_map(Step::DropVm),
@@ -56,6 +58,19 @@ fn apply(store: &Store, model: &mut Model, step: &Step) {
             let members = Value::map([("name_label", Value::str(name.as_str()))]);
             let made = store.commit_blocking(move |tx| tx.create_value(ClassId::Vm, None, &members)).unwrap();
             model.vms.insert(made.to_string(), name);
+        }
+        Step::MakeVbds(a, b) => {
+            let (Some(a), Some(b)) = (pick(&model.vms, a), pick(&model.vms, b)) else { return };
+            let homes = [a.clone(), b, "OpaqueRef:nobody".into(), a];
+            let members: Vec<_> = homes.iter().map(|vm| make_vbd(vm)).collect();
+            let made = store.commit_blocking(move |tx| {
+                let made = tx.create_values(ClassId::Vbd, &members)?;
+                // The newest stands first, as with one after the other.
+                let devices = tx.get(&Ref::<Vm>::new(homes[0].as_str()), vm::VBDs)?;
+                assert_eq!(devices[0].text(), &made[3]);
+                Ok(made.into_iter().zip(homes).collect::<Vec<_>>())
+            });
+            model.vbds.extend(made.unwrap().into_iter().map(|(vbd, vm)| (vbd.to_string(), vm)));
         }
         Step::MakeVbd(n) => {
             let vm = pick(&model.vms, n).unwrap_or_else(|| "OpaqueRef:NULL".into());

@@ -1,5 +1,7 @@
 //! What is in an SR, and how full it is.
 
+use std::collections::HashMap;
+
 use xapi_backend::storage::{SrStat, Volume};
 use xapi_schema::{
     ClassId, Map, Ref, Result, Value,
@@ -89,16 +91,16 @@ pub async fn synchronise(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
     let stat = cx.xapi.backends.storage.stat(&uuid).await?;
     let (target, now) = (this.clone(), cx.clock().date());
     cx.commit(move |tx| {
-        let mut known = std::collections::HashMap::new();
+        let mut known = HashMap::new();
         for row in tx.get(&target, sr::VDIs)? {
             known.insert(tx.get(&row, vdi::location)?, row);
         }
-        for volume in &found {
-            match known.remove(&volume.location) {
-                Some(row) => update_row(tx, &row, volume, now)?,
-                None => {
-                    introduce(tx, &target, volume, now)?;
-                }
+        let (old, new): (Vec<_>, Vec<_>) =
+            found.iter().partition(|volume| known.contains_key(&volume.location));
+        introduce(tx, &target, &new, &known, now)?;
+        for volume in old {
+            if let Some(row) = known.remove(&volume.location) {
+                update_row(tx, &row, volume, now)?;
             }
         }
         for gone in known.into_values() {
@@ -133,26 +135,32 @@ fn update_row(tx: &mut Tx, row: &Ref<Vdi>, volume: &Volume, now: xapi_schema::Da
     rules::refresh(tx, row)
 }
 
-/// Writes the row of a volume nobody knew.
-///
-/// # Errors
-/// Those of the store.
-pub fn introduce(
+/// Writes the rows of volumes nobody knew, in their order. `known` has those with a row, by location.
+fn introduce(
     tx: &mut Tx,
     home: &Ref<Sr>,
-    volume: &Volume,
+    new: &[&Volume],
+    known: &HashMap<String, Ref<Vdi>>,
     now: xapi_schema::DateTime,
-) -> Result<Ref<Vdi>> {
-    let mut origin = Value::str("OpaqueRef:NULL");
-    if let Some(location) = &volume.snapshot_of {
-        for row in tx.get(home, sr::VDIs)? {
-            if tx.get(&row, vdi::location)? == *location {
-                origin = Value::Str(row.text().clone());
-            }
+) -> Result<()> {
+    let members: Vec<_> = new.iter().map(|volume| members(home, volume, now)).collect();
+    let made = tx.create_values(ClassId::Vdi, &members)?;
+    let made: Vec<Ref<Vdi>> = made.into_iter().map(Ref::new).collect();
+    let of_new: HashMap<_, _> = new.iter().map(|volume| &volume.location).zip(&made).collect();
+    for (volume, row) in new.iter().zip(&made) {
+        let origin = volume.snapshot_of.as_ref();
+        if let Some(origin) = origin.and_then(|at| known.get(at).or_else(|| of_new.get(at).copied())) {
+            tx.set(row, vdi::snapshot_of, origin.clone())?;
         }
+        rules::refresh(tx, row)?;
     }
+    Ok(())
+}
+
+/// What a volume says of itself.
+fn members(home: &Ref<Sr>, volume: &Volume, now: xapi_schema::DateTime) -> Value {
     let snapshot = volume.snapshot_of.is_some();
-    let members = Value::map([
+    Value::map([
         ("uuid", Value::str(volume.uuid.as_str())),
         ("name_label", Value::str(volume.name.as_str())),
         ("name_description", Value::str(volume.description.as_str())),
@@ -165,14 +173,11 @@ pub fn introduce(
         ("managed", Value::Bool(!volume.hidden)),
         ("sm_config", xapi_schema::ApiType::into_value(Map(volume.sm_config.clone()))),
         ("is_a_snapshot", Value::Bool(snapshot)),
-        ("snapshot_of", origin),
+        ("snapshot_of", Value::str("OpaqueRef:NULL")),
         ("snapshot_time", Value::Time(if snapshot { now } else { xapi_schema::DateTime::EPOCH })),
         ("on_boot", Value::str("persist")),
         ("cbt_enabled", Value::Bool(volume.cbt_enabled)),
-    ]);
-    let made = Ref::new(tx.create_value(ClassId::Vdi, None, &members)?);
-    rules::refresh(tx, &made)?;
-    Ok(made)
+    ])
 }
 
 /// `virtual_allocation` is always the sum of what its VDIs promise.
