@@ -52,6 +52,8 @@ pub struct Repository {
     pub(crate) sharing: Sharing,
     /// One collection at a time.
     pub(crate) collecting: tokio::sync::Mutex<()>,
+    /// Is something half-done that could be neither finished nor undone?
+    unsettled: AtomicBool,
     /// Set when it is detached.
     pub(crate) gone: AtomicBool,
 }
@@ -76,6 +78,7 @@ impl Repository {
             kept: Mutex::default(),
             sharing: Sharing::default(),
             collecting: tokio::sync::Mutex::default(),
+            unsettled: AtomicBool::new(false),
             gone: AtomicBool::new(false),
         }
     }
@@ -146,8 +149,8 @@ impl Repository {
         self.settle_journals()?;
         let done = work();
         if done.is_err() {
-            // What a failed step left is finished or undone now, while nobody looks; else at the next attach.
-            let _ = self.settle_journals();
+            // What a failed step left is finished or undone now, while nobody looks; else at the next change or attach.
+            self.unsettled.store(self.settle_journals().is_err(), Ordering::SeqCst);
         }
         self.agree();
         done
@@ -172,6 +175,18 @@ impl Repository {
         self.while_all_paused(&open, || self.images.recover().map(drop))
     }
 
+    /// Before a volume is written: one whose growth failed gets its size back now, or is not written. Behind that size
+    /// nothing would last.
+    fn undo_growth(&self, uuid: &str) -> Result<()> {
+        if !self.unsettled.load(Ordering::SeqCst) || !self.images.is_growing(uuid)? {
+            return Ok(());
+        }
+        self.change(|| {
+            self.unsettled.store(false, Ordering::SeqCst);
+            Ok(())
+        })
+    }
+
     /// Looks at what there is while nobody changes it.
     ///
     /// # Errors
@@ -193,6 +208,9 @@ impl Repository {
         guarded: bool,
         work: impl FnOnce(&mut Image) -> xennix_disk::Result<T>,
     ) -> Result<T> {
+        if access == Access::Write {
+            self.undo_growth(uuid)?;
+        }
         let _used = self.using(access == Access::Write);
         if self.is_open(uuid).is_some_and(|writable| writable || access == Access::Write) {
             return Err(fail::in_use());
@@ -270,6 +288,9 @@ impl Repository {
     /// # Errors
     /// VDI_MISSING, VDI_IN_USE, SR_BACKEND_FAILURE_46 with what the way to it says; for reading as [`Images::settle`].
     pub fn open(&self, uuid: &str, writable: bool, guarded: bool) -> Result<DataPath> {
+        if writable {
+            self.undo_growth(uuid)?;
+        }
         let _used = self.using(writable);
         self.handles.close(uuid)?;
         let found = self.images.healthy(uuid)?;

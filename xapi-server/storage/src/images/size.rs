@@ -45,6 +45,17 @@ impl Images {
         self.find(uuid)
     }
 
+    /// Has an image been left in the middle of becoming larger?
+    ///
+    /// # Errors
+    /// As [`Images::find`]; the system's error.
+    pub fn is_growing(&self, uuid: &str) -> Result<bool> {
+        let name = self.find(uuid)?.name;
+        let notes = self.volumes.notes().map_err(|e| Doing::Load.disk(&e))?;
+        let grows = |text: &str| matches!(serde_json::from_str(text), Ok(Note::Growing { image, .. }) if image == name);
+        Ok(notes.iter().any(|(_, text)| grows(text)))
+    }
+
     fn grow_vhd(&self, found: &Found, size: u64) -> xennix_disk::Result<()> {
         if self.naming == Naming::Volumes {
             // Room first: without it the disk stays as it is.

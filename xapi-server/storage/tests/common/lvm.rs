@@ -32,6 +32,8 @@ pub enum Fault {
     KillAfter,
     /// It fails as a device does that can't be read.
     Fail,
+    /// It fails, and all after it.
+    FailOn,
 }
 
 /// Tools of which one command fares badly.
@@ -45,6 +47,16 @@ impl Faulty {
     /// The `nth` command from now, counted from 0.
     pub fn at(inner: Arc<dyn Host>, nth: i64, fault: Fault) -> Faulty {
         Faulty { inner, left: AtomicI64::new(nth), fault }
+    }
+
+    /// From now on the `nth` command, counted from 0, fares badly.
+    pub fn fail_from(&self, nth: i64) {
+        self.left.store(nth, Ordering::SeqCst);
+    }
+
+    /// From now on they fare well.
+    pub fn heal(&self) {
+        self.fail_from(i64::MAX);
     }
 
     /// Has it come to that?
@@ -64,7 +76,7 @@ impl Host for Faulty {
         if now && self.fault == Fault::KillBefore {
             die();
         }
-        if now && self.fault == Fault::Fail {
+        if now && self.fault == Fault::Fail || self.is_over() && self.fault == Fault::FailOn {
             let stderr = "  /dev/fake: read failed after 0 of 512 at 0: Input/output error".into();
             return Ok(Output { status: 5, stdout: String::new(), stderr });
         }

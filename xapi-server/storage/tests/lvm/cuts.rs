@@ -230,3 +230,51 @@ async fn a_command_that_fails_fails_the_call_and_loses_nothing() {
     storage.attach(&place.config()).await.unwrap();
     over(&place, &storage).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_volume_whose_growth_could_not_be_taken_back_is_not_written_until_it_is() {
+    let place = LvmPlace::new();
+    place.ready().await.detach(SR).await.unwrap();
+    let (mut nth, mut refused) = (0, 0);
+    loop {
+        let storage = place.native();
+        storage.attach(&place.config()).await.unwrap();
+        let (disk, beside) = among_remains(&storage).await;
+        storage.detach(SR).await.unwrap();
+        drop(storage);
+        let tools = Arc::new(Faulty::at(place.host.clone(), i64::MAX, Fault::FailOn));
+        let storage = place.native_with(tools.clone());
+        storage.attach(&place.config()).await.unwrap();
+        tools.fail_from(nth);
+        let grown = storage.resize_volume(SR, &disk, 24 << 20).await.is_ok();
+        let over = tools.is_over();
+        if !grown && storage.write(SR, &disk, 7 * MIB, vec![4; 512]).await.is_err() {
+            assert!(storage.open_volume(SR, &disk, true).await.is_err());
+            refused += 1;
+        }
+        tools.heal();
+        storage.write(SR, &disk, 7 * MIB, vec![5; 512]).await.unwrap();
+        storage.flush(SR, &disk).await.unwrap();
+        let size = storage.stat_volume(SR, &disk).await.unwrap().virtual_size;
+        assert_eq!(size, if grown { 24 << 20 } else { 8 << 20 }, "at {nth}");
+        storage.detach(SR).await.unwrap();
+        drop(storage);
+        let storage = place.native();
+        storage.attach(&place.config()).await.unwrap();
+        assert_eq!(storage.stat_volume(SR, &disk).await.unwrap().virtual_size, size);
+        assert_eq!(storage.read(SR, &disk, 7 * MIB, 512).await.unwrap(), [5; 512]);
+        for gone in [&disk, &beside] {
+            storage.destroy_volume(SR, gone).await.unwrap();
+        }
+        storage.detach(SR).await.unwrap();
+        if !over {
+            break;
+        }
+        nth += 1;
+    }
+    eprintln!("{nth} commands, {refused} times nothing could be taken back");
+    assert!(refused > 0);
+    let storage = place.native();
+    storage.attach(&place.config()).await.unwrap();
+    over(&place, &storage).await;
+}
