@@ -64,34 +64,49 @@ fn nics() -> Vec<Nic> {
     xapi_network::cards::read(Path::new("/sys")).into_iter().map(nic).collect()
 }
 
-/// What domains have: MiB of the control domain, MiB of all others, and whether there are others.
-fn domains(list: &str) -> (i64, i64, bool) {
+/// How memory is shared out, in MiB.
+#[derive(Debug, PartialEq)]
+struct Shares {
+    /// The control domain has this.
+    own: i64,
+    /// Neither free nor a domain's; 0 when that cannot be told.
+    overhead: i64,
+    /// Others have some, or may have.
+    guests_running: bool,
+}
+
+/// What domains have of `total` MiB, of which `free` are free, by the table xl prints. Without it nobody knows about guests,
+/// and the control domain has what its kernel `seen`: a host whose xenstore has gone still has an API that says so.
+fn shares(list: Option<&str>, seen: i64, total: i64, free: i64) -> Shares {
+    let Some(list) = list else { return Shares { own: seen, overhead: 0, guests_running: true } };
     let (own, guests) = xapi_xl::memory_of_domains(list);
-    (own, guests.iter().sum(), !guests.is_empty())
+    let overhead = (total - free - own - guests.iter().sum::<i64>()).max(0);
+    Shares { own, overhead, guests_running: !guests.is_empty() }
 }
 
 /// Facts of a Xen host: what the control domain sees is only its own part of the machine.
 ///
 /// # Errors
-/// When xl does not say.
+/// When xl does not say what the hypervisor is.
 pub async fn xen_host() -> Result<(Hardware, Told)> {
     let info = Program::new("xl").arg("info").deadline(PATIENCE).succeed().await.context("xl info")?;
-    let list =
-        Program::new("xl").args(["list", "-v"]).deadline(PATIENCE).succeed().await.context("xl list")?;
+    let list = Program::new("xl").args(["list", "-v"]).deadline(PATIENCE).succeed().await;
+    if let Err(failure) = &list {
+        tracing::warn!(%failure, "xl does not say which domains there are");
+    }
     let told = xapi_xl::host::info(&info);
     let number = |key: &str| told.get(key).and_then(|value| value.parse::<i64>().ok());
     let root = Root::default();
-    let (own, guests, guests_running) = domains(&list);
     let total = number("total_memory").context("xl info says no total_memory")?;
-    // What neither is free nor belongs to a domain, the hypervisor has.
-    let overhead = (total - number("free_memory").unwrap_or(0) - own - guests).max(0);
+    let free = number("free_memory").unwrap_or(0);
+    let shares = shares(list.as_deref().ok(), system::memory(&root) >> 20, total, free);
     let cpu = cpu::read(&root, Some(&told), &features(&told).await);
     let hardware = Hardware {
         memory_total: total << 20,
-        memory_overhead: overhead << 20,
-        control_domain_memory: own << 20,
+        memory_overhead: shares.overhead << 20,
+        control_domain_memory: shares.own << 20,
         capabilities: system::capabilities(&told),
-        guests_running,
+        guests_running: shares.guests_running,
         ..of(&root, cpu, Some(&told))
     };
     Ok((hardware, told))
@@ -161,5 +176,23 @@ pub fn simulated(seed: &xapi_ops::first_boot::Seed) -> xapi_backend::sim::Machin
         cpu_features: info("features_hvm"),
         cards: seed.hardware.nics.iter().map(card).collect(),
         ..xapi_backend::sim::Machine::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_table_of_domains_nothing_is_said_of_guests() {
+        let table = "Name ID Mem VCPUs State Time(s) UUID Reason-Code Security Label\n\
+                     Domain-0 0 768 1 r----- 243.3 00000000-0000-0000-0000-000000000000 - -\n";
+        let guest = "guest 1 160 1 -b---- 153.5 d6e4268b-b089-4828-a3ae-d42708569e34 - -\n";
+        let shares = |list: Option<&str>| shares(list, 700, 2047, 1000);
+        assert_eq!(shares(Some(table)), Shares { own: 768, overhead: 279, guests_running: false });
+        let both = format!("{table}{guest}");
+        assert_eq!(shares(Some(&both)), Shares { own: 768, overhead: 119, guests_running: true });
+        // Taken for running, so that what is known of the hypervisor's own share stays.
+        assert_eq!(shares(None), Shares { own: 700, overhead: 0, guests_running: true });
     }
 }
