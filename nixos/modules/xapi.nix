@@ -52,6 +52,7 @@ in
           backend = make.choice [ "auto" "sim" "xl" ] "auto" "What to stand on: Xen where this is a dom0 (`auto`), Xen (`xl`), or the simulator (`sim`).";
           network = make.choice [ "existing" "kernel" "networkd" "openvswitch" ] "existing" "Who makes the bridges of a real host. `existing`: this configuration does, and the toolstack only uses them.";
           storage = make.choice [ "auto" "sim" "native" ] "auto" "Where disks are: as the backend (`auto`), simulated (`sim`), or this machine's real devices (`native`).";
+          data-path = make.value nullable null "tapdisk" "How guests reach native disks: `ublk`, `kernel-nbd`, `nbd-socket` or `tapdisk` (which needs a package with `tap-ctl` in `path`); null takes the best way this host has.";
           drivers = make.value nullable null "/opt/xensource/sm" "Directory of storage drivers that are programs, or `none`; null leaves the server's default.";
           run-dir = make.value nullable null "/run/xennix-2" "Directory of what is open, emptied by a reboot; null leaves the server's default.";
           auth = make.choice [ "file" "pam" ] "file" "Who checks root's password: a file of the server's own, or the system.";

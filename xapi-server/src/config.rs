@@ -42,6 +42,9 @@ pub struct Flags {
     /// Where disks are: auto (as the backend), sim, or native for this machine's real devices
     #[arg(long, value_name = "KIND")]
     storage: Option<String>,
+    /// How guests reach native disks: auto (the best this host has), ublk, kernel-nbd, nbd-socket or tapdisk
+    #[arg(long, value_name = "KIND")]
+    data_path: Option<String>,
     /// Directory of storage drivers that are programs, beside native storage, or `none`
     #[arg(long, value_name = "DIR")]
     drivers: Option<PathBuf>,
@@ -92,6 +95,8 @@ pub struct Config {
     pub network: &'static str,
     /// Where disks are: `sim` or `native`.
     pub storage: &'static str,
+    /// How guests reach native disks, where somebody chose.
+    pub data_path: Option<xapi_datapath::Kind>,
     /// Directory of storage drivers that are programs.
     pub drivers: Option<PathBuf>,
     /// Root's password is the system's own.
@@ -137,6 +142,13 @@ impl Config {
             None | Some("auto" | "native") => "native",
             Some(other) => bail!("there is no storage {other:?}: use auto, sim or native"),
         };
+        let data_path = match flags.data_path.or(file.data_path).as_deref() {
+            None | Some("auto") => None,
+            Some(name) => Some(xapi_datapath::Kind::of_name(name).with_context(|| {
+                let known = xapi_datapath::Kind::ALL.map(xapi_datapath::Kind::name).join(", ");
+                format!("there is no data path {name:?}: use auto, {known}")
+            })?),
+        };
         let drivers = match flags.drivers.or(file.drivers) {
             Some(none) if none.as_os_str() == "none" => None,
             // Where the original has them.
@@ -162,6 +174,7 @@ impl Config {
             backend,
             network,
             storage,
+            data_path,
             drivers,
             state_dir,
         })

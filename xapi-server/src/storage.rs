@@ -75,6 +75,7 @@ pub fn policies(store: &Store) -> Arc<dyn Policies> {
 /// The directory of open disks can't be used.
 pub fn native(config: &Config, store: &Store) -> Result<Arc<dyn Storage>> {
     let mut disks = xapi_datapath::Settings::new(open_disks(config));
+    disks.kind = config.data_path;
     if config.backend == "xl" {
         // No emulator below xl opens a socket; a guest's disk is a block device.
         disks.blocks = true;
@@ -82,6 +83,12 @@ pub fn native(config: &Config, store: &Store) -> Result<Arc<dyn Storage>> {
     }
     let paths = xapi_datapath::DataPaths::start(disks).context("the open disks could not be read")?;
     tracing::info!("disks: {}", paths.describe());
+    if paths.kind().is_ok_and(|kind| kind == xapi_datapath::Kind::Tapdisk) {
+        tracing::warn!(
+            "disks are served by tapdisk: what guests flush is not passed on, no changes are noted, and no running disk \
+             is merged"
+        );
+    }
     let paths = Arc::new(paths);
     // For as long as the daemon runs: a disk server that dies is started again.
     std::mem::forget(watch(&paths, settle_directory()).context("disk servers can't be watched")?);

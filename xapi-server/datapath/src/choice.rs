@@ -38,6 +38,21 @@ impl Kind {
     }
 }
 
+/// Where to look, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Host<'a> {
+    /// Our disk server.
+    pub program: &'a Path,
+    /// The original stack's `tap-ctl`, where there is one.
+    pub tap_ctl: Option<&'a Path>,
+    /// Whoever is handed the disks takes block devices only.
+    pub blocks: bool,
+    /// `/sys`.
+    pub sys: &'a Path,
+    /// `/dev`.
+    pub dev: &'a Path,
+}
+
 /// What a host has: for each kind nothing, or why it can't be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -50,31 +65,25 @@ impl Facts {
         Facts { missing: Kind::ALL.map(|k| (k, missing(k))) }
     }
 
-    /// Looks at this host. `program` is the disk server; `sys` is `/sys`, `dev` is `/dev`.
-    pub fn look(program: &Path, sys: &Path, dev: &Path) -> Facts {
+    /// Looks at a host.
+    pub fn look(host: &Host<'_>) -> Facts {
+        let module = || {
+            let here = host.sys.join("module/nbd").exists();
+            (!here).then(|| "the kernel module nbd is not loaded".to_owned())
+        };
         Facts::of(|kind| match kind {
-            _ if !program.is_file() && kind != Kind::Tapdisk => {
-                Some(format!("{} is missing", program.display()))
+            Kind::Tapdisk if host.tap_ctl.is_none() => Some("tap-ctl is not installed".into()),
+            // The older ones make block devices of their own.
+            Kind::Tapdisk if host.blocks && !host.dev.join("xen/blktap-2/control").exists() => {
+                module().map(|why| format!("it offers a socket, and {why}"))
             }
-            Kind::Ublk => (!dev.join("ublk-control").exists())
+            Kind::Tapdisk => None,
+            _ if !host.program.is_file() => Some(format!("{} is missing", host.program.display())),
+            Kind::Ublk => (!host.dev.join("ublk-control").exists())
                 .then(|| "the kernel module ublk_drv is not loaded".into()),
-            Kind::KernelNbd => {
-                (!sys.join("module/nbd").exists()).then(|| "the kernel module nbd is not loaded".into())
-            }
-            Kind::Nbd => None,
-            Kind::Tapdisk => find("tap-ctl").is_none().then(|| "tap-ctl is not installed".into()),
+            Kind::KernelNbd => module(),
+            Kind::Nbd => host.blocks.then(|| "not a way this host can go".into()),
         })
-    }
-
-    /// The same host for a program that knows only some of the kinds.
-    #[must_use]
-    pub fn only(mut self, known: &[Kind]) -> Facts {
-        for (kind, why) in &mut self.missing {
-            if !known.contains(kind) {
-                why.get_or_insert_with(|| "not a way this host can go".into());
-            }
-        }
-        self
     }
 
     /// Why a kind can't be used; nothing when it can.
@@ -133,15 +142,42 @@ mod tests {
     fn a_bare_host_is_looked_at_without_surprises() {
         let dir = tempfile::tempdir().expect("tempdir");
         let program = dir.path().join("xennix-disk");
-        let facts = Facts::look(&program, dir.path(), dir.path());
+        let bare = Host { program: &program, tap_ctl: None, blocks: false, sys: dir.path(), dev: dir.path() };
+        let facts = Facts::look(&bare);
         assert!(facts.missing(Kind::Nbd).expect("no program").contains("missing"));
         std::fs::write(&program, "").expect("write");
-        let facts = Facts::look(&program, dir.path(), dir.path());
+        let facts = Facts::look(&bare);
         assert_eq!((facts.missing(Kind::Nbd), facts.choose(None)), (None, Ok(Kind::Nbd)));
+        assert!(
+            Facts::look(&Host { blocks: true, ..bare }).choose(None).is_err(),
+            "a socket is no block device"
+        );
         std::fs::create_dir_all(dir.path().join("module/nbd")).expect("mkdir");
-        assert_eq!(Facts::look(&program, dir.path(), dir.path()).choose(None), Ok(Kind::KernelNbd));
+        assert_eq!(Facts::look(&bare).choose(None), Ok(Kind::KernelNbd));
         std::fs::write(dir.path().join("ublk-control"), "").expect("write");
-        assert_eq!(Facts::look(&program, dir.path(), dir.path()).choose(None), Ok(Kind::Ublk));
+        assert_eq!(Facts::look(&bare).choose(None), Ok(Kind::Ublk));
+    }
+
+    #[test]
+    fn tapdisk_is_taken_when_it_is_asked_for_or_nothing_else_is_there() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let (program, tap_ctl) = (dir.path().join("xennix-disk"), dir.path().join("tap-ctl"));
+        let (sys, dev) = (dir.path(), dir.path());
+        let with = Host { program: &program, tap_ctl: Some(&tap_ctl), blocks: false, sys, dev };
+        assert_eq!(Facts::look(&with).choose(None), Ok(Kind::Tapdisk));
+        std::fs::write(&program, "").expect("write");
+        assert_eq!(Facts::look(&with).choose(None), Ok(Kind::Nbd));
+        assert_eq!(Facts::look(&with).choose(Some(Kind::Tapdisk)), Ok(Kind::Tapdisk));
+        // What it offers has to become a block device where one is needed.
+        let blocks = Host { blocks: true, ..with };
+        let refused = Facts::look(&blocks).choose(Some(Kind::Tapdisk)).expect_err("a socket");
+        assert!(refused.contains("nbd is not loaded"), "{refused}");
+        std::fs::create_dir_all(dev.join("xen/blktap-2/control")).expect("mkdir");
+        assert_eq!(Facts::look(&blocks).choose(None), Ok(Kind::Tapdisk));
+        std::fs::create_dir_all(sys.join("module/nbd")).expect("mkdir");
+        assert_eq!(Facts::look(&blocks).choose(None), Ok(Kind::KernelNbd));
+        std::fs::remove_dir(dev.join("xen/blktap-2/control")).expect("rmdir");
+        assert_eq!(Facts::look(&blocks).choose(Some(Kind::Tapdisk)), Ok(Kind::Tapdisk));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use xennix_disk::nbd::proto::transmission;
 
 const FAMILY: &str = "nbd";
 
@@ -39,6 +40,11 @@ const MOST: u32 = 4096;
 /// The device node of a number.
 pub(crate) fn node(index: u32) -> PathBuf {
     PathBuf::from(format!("/dev/nbd{index}"))
+}
+
+/// Is the kernel's client loaded?
+pub(crate) fn is_here() -> bool {
+    Path::new("/sys/module/nbd").exists()
 }
 
 /// What a connected device says it belongs to; nothing when it is not connected.
@@ -73,8 +79,10 @@ pub(crate) fn is_ours(index: u32, id: &str) -> bool {
 ///
 /// # Errors
 /// What the handshake and the kernel say.
-pub(crate) fn connect(index: u32, id: &str, socket: &Path) -> Result<PathBuf> {
+pub(crate) fn connect(index: u32, id: &str, socket: &Path, writable: bool) -> Result<PathBuf> {
     let (stream, agreed) = client::connect(socket, EXPORT)?;
+    // Not every server says so of an image it only reads.
+    let flags = agreed.flags | if writable { 0 } else { transmission::READ_ONLY };
     let attributes = Attributes::default()
         .u32(attr::INDEX, index)
         .u64(attr::SIZE, agreed.size)
@@ -82,7 +90,7 @@ pub(crate) fn connect(index: u32, id: &str, socket: &Path) -> Result<PathBuf> {
         // A server that takes its time, paused or behind a slow disk, is not a dead one.
         .u64(attr::TIMEOUT, 0)
         .u64(attr::DEAD_TIMEOUT, DEAD_TIMEOUT)
-        .u64(attr::SERVER_FLAGS, u64::from(agreed.flags))
+        .u64(attr::SERVER_FLAGS, u64::from(flags))
         .text(attr::IDENTIFIER, id)
         .nested(attr::SOCKETS, &sockets(&stream));
     Socket::open(FAMILY)?.call(command::CONNECT, &attributes)?;

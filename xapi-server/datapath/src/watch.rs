@@ -4,7 +4,6 @@
 use crate::error::Error;
 use crate::paths::DataPaths;
 use crate::record::{Phase, Record};
-use crate::server::hold;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -79,8 +78,9 @@ fn look(paths: &DataPaths, before: &BeforeRestart, trouble: &mut HashMap<String,
         let Some(record) = slot.as_mut().filter(|r| r.kind.is_some() && r.phase == Phase::Open) else {
             continue;
         };
+        let server = paths.server(record);
         if record.bound
-            && let Some(fd) = paths.server(&id).state().as_ref().and_then(hold)
+            && let Some(fd) = server.hold()
         {
             alive.push(fd);
             continue;
@@ -90,6 +90,9 @@ fn look(paths: &DataPaths, before: &BeforeRestart, trouble: &mut HashMap<String,
             continue;
         }
         tracing::warn!(disk = %id, "the disk server is gone; starting another");
+        if !server.is_alive() {
+            server.let_go();
+        }
         let done = before(record).map_err(Error::Refused).and_then(|image| paths.restart(record, image));
         match done {
             Ok(()) => {

@@ -19,7 +19,7 @@ use std::time::Duration;
 use xapi_datapath::{DataPath, DataPaths, Kind, Settings};
 use xennix_disk::chain::Format;
 use xennix_disk::nbd::control::Merge;
-use xennix_disk::nbd::proto::flag;
+use xennix_disk::nbd::proto::{flag, transmission};
 use xennix_disk::vhd::coalesce::coalesce;
 use xennix_disk::vhd::create::Room;
 use xennix_disk::vhd::journal::recover;
@@ -27,6 +27,7 @@ use xennix_disk::vhd::snapshot::{Child as Copy, Snapshot, snapshot};
 use xennix_disk::volumes::{Directory, Volumes};
 
 const PLACE: &str = "XENNIX_CONTROL_SIDE";
+const TAP_CTL: &str = "XENNIX_CONTROL_TAP_CTL";
 
 /// A life of snapshots and merges without end. A step that is undone or finished already is fine: the one before was
 /// killed anywhere.
@@ -34,7 +35,8 @@ fn live(dir: &Path, progress: &Path) -> ! {
     let v = Directory::new(dir.join("sr"));
     let mut settings = Settings::new(dir.join("r"));
     settings.program = program();
-    settings.kind = Some(Kind::Nbd);
+    settings.tap_ctl = std::env::var_os(TAP_CTL).map(PathBuf::from);
+    settings.kind = Some(if settings.tap_ctl.is_some() { Kind::Tapdisk } else { Kind::Nbd });
     let paths = DataPaths::start(settings).expect("start");
     paths.quiet("a").expect("quiet");
     recover(&v).expect("recover");
@@ -83,7 +85,7 @@ fn live(dir: &Path, progress: &Path) -> ! {
             });
             done.expect("coalesce");
         }
-        if here("base1.vhd") || here("base2.vhd") {
+        if paths.merges("a") && (here("base1.vhd") || here("base2.vhd")) {
             paths.coalesce("a", None).expect("coalesce");
             eventually("the merge", || {
                 let merge = paths.status("a").expect("status").expect("open").server.expect("answers").merge;
@@ -109,7 +111,11 @@ fn the_control_side() {
 
 fn control_side(place: &Place) -> Child {
     let dir = place.run().parent().expect("parent").to_owned();
-    Command::new(std::env::current_exe().expect("own path"))
+    let mut command = Command::new(std::env::current_exe().expect("own path"));
+    if let Some(tap_ctl) = &place.tap_ctl {
+        command.env(TAP_CTL, tap_ctl);
+    }
+    command
         .args(["--exact", "the_control_side", "--nocapture"])
         .env(PLACE, dir)
         .env("XENNIX_DISK", program())
@@ -133,7 +139,8 @@ impl Guest {
             n += 1;
             let (at, data) = (n * 37 % 104 * 65536, pattern(n, 9));
             let mut model = self.model.lock().expect("lock");
-            let flags = if n.is_multiple_of(5) { flag::FUA } else { 0 };
+            let can = client.as_ref().is_some_and(|c| c.flags & transmission::FUA != 0);
+            let flags = if can && n.is_multiple_of(5) { flag::FUA } else { 0 };
             // A write that was not answered is repeated, as the guest's own driver does.
             while client.as_mut().is_none_or(|c| {
                 !matches!(
@@ -154,9 +161,19 @@ impl Guest {
 
 #[test]
 fn any_kill_of_the_control_side_is_recovered_from() {
+    live_and_kill(&Place::new());
+}
+
+#[test]
+fn any_kill_of_the_control_side_of_a_tapdisk_is_recovered_from() {
+    for place in Place::with_tapdisk() {
+        live_and_kill(&place);
+    }
+}
+
+fn live_and_kill(place: &Place) {
     let kills: u64 = std::env::var("XENNIX_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(12);
-    let place = Place::new();
-    let spec = new_vhd(&place, "a.vhd");
+    let spec = new_vhd(place, "a.vhd");
     let path = place.paths().open(&spec, true).expect("open");
     let DataPath::Nbd { socket, .. } = path else { panic!("socket") };
     let guest = Arc::new(Guest {
@@ -170,7 +187,7 @@ fn any_kill_of_the_control_side_is_recovered_from() {
     let mut steps = 0;
     for round in 0..kills {
         let before = guest.writes.load(Ordering::SeqCst);
-        let mut control = control_side(&place);
+        let mut control = control_side(place);
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
@@ -179,7 +196,7 @@ fn any_kill_of_the_control_side_is_recovered_from() {
         assert!(ended.is_none(), "round {round}: it failed by itself: {ended:?}");
         control.kill().expect("kill");
         control.wait().expect("wait");
-        if random & 3 == 0 && place.state("a").is_some_and(|s| s.is_alive()) {
+        if random & 3 == 0 && place.serves("a") {
             place.kill(place.pid("a"));
         }
         // What a daemon does at its start.

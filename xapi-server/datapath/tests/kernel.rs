@@ -107,6 +107,39 @@ fn a_block_device_is_written_flushed_discarded_and_gone() {
     }
 }
 
+/// Kills the server of `a` under a guest that writes, and compares what the guest was told is durable.
+fn kill_under_writes(place: &Place, path: &Path, kind: Kind) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (ended, to) = (Arc::clone(&stop), path.to_owned());
+    // Writes and makes durable, all the time; an error ends it.
+    let guest = std::thread::spawn(move || {
+        let file = open(&to);
+        let mut n = 0u64;
+        while !ended.load(Ordering::SeqCst) {
+            let at = n % 96 * 65536;
+            file.write_all_at(&pattern(n + 1, 16), at).expect("write");
+            file.sync_data().expect("flush");
+            n += 1;
+        }
+        n
+    });
+    for round in 0..3 {
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        let pid = place.pid("a");
+        place.kill(pid);
+        eventually("another server", || place.serves("a") && place.pid("a") != pid);
+        println!("{kind:?}: round {round}: killed and started again");
+    }
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    stop.store(true, Ordering::SeqCst);
+    let n = guest.join().expect("the guest saw no error");
+    println!("{kind:?}: {n} writes over three kills");
+    assert!(n > 0);
+    for last in n.saturating_sub(96)..n {
+        assert!(read(path, last % 96 * 65536, 8192) == pattern(last + 1, 16), "write {last}");
+    }
+}
+
 #[test]
 fn a_guest_goes_on_when_its_server_is_killed() {
     for kind in kinds() {
@@ -114,35 +147,7 @@ fn a_guest_goes_on_when_its_server_is_killed() {
         let paths = start(&place, kind);
         let watch = watch(&paths, nothing_to_settle()).expect("watch");
         let path = device(&paths.open(&new_vhd(&place, "a.vhd"), true).expect("open"));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (ended, to) = (Arc::clone(&stop), path.clone());
-        // Writes and makes durable, all the time; an error ends it.
-        let guest = std::thread::spawn(move || {
-            let file = open(&to);
-            let mut n = 0u64;
-            while !ended.load(Ordering::SeqCst) {
-                let at = n % 96 * 65536;
-                file.write_all_at(&pattern(n + 1, 16), at).expect("write");
-                file.sync_data().expect("flush");
-                n += 1;
-            }
-            n
-        });
-        for round in 0..3 {
-            std::thread::sleep(std::time::Duration::from_millis(700));
-            let pid = place.pid("a");
-            place.kill(pid);
-            eventually("another server", || place.state("a").is_some_and(|s| s.pid != pid && s.is_alive()));
-            println!("{kind:?}: round {round}: killed and started again");
-        }
-        std::thread::sleep(std::time::Duration::from_millis(700));
-        stop.store(true, Ordering::SeqCst);
-        let n = guest.join().expect("the guest saw no error");
-        println!("{kind:?}: {n} writes over three kills");
-        assert!(n > 0);
-        for last in n.saturating_sub(96)..n {
-            assert!(read(&path, last % 96 * 65536, 8192) == pattern(last + 1, 16), "write {last}");
-        }
+        kill_under_writes(&place, &path, kind);
         drop(watch);
         paths.close("a").expect("close");
         assert_eq!(place.check(), "clean\n");
@@ -206,5 +211,62 @@ fn a_device_whose_server_stays_dead_is_taken_away() {
             Kind::Ublk => !path.exists(),
             _ => !Path::new(&format!("/sys/block/{name}/pid")).exists(),
         });
+    }
+}
+
+#[test]
+fn what_tapdisk_serves_becomes_a_block_device() {
+    for place in if kinds().is_empty() { Vec::new() } else { Place::with_tapdisk() } {
+        println!("{}", place.tap_ctl.as_ref().expect("tap-ctl").display());
+        let paths = start(&place, Kind::Tapdisk);
+        let watch = watch(&paths, nothing_to_settle()).expect("watch");
+        let path = device(&paths.open(&new_vhd(&place, "a.vhd"), true).expect("open"));
+        let file = open(&path);
+        file.write_all_at(&pattern(1, 4096), 4 << 20).expect("write");
+        file.sync_all().expect("flush");
+        drop(file);
+        assert!(read(&path, 4 << 20, 2 << 20) == pattern(1, 4096));
+        // The guest waits while the image is changed below it.
+        let to = path.clone();
+        let mut guest = None;
+        paths
+            .while_paused("a", || {
+                guest = Some(std::thread::spawn(move || {
+                    let file = open(&to);
+                    file.write_all_at(&pattern(2, 8), 6 << 20).expect("write");
+                    file.sync_all().expect("flush");
+                }));
+                std::thread::sleep(std::time::Duration::from_millis(500));
+                take(&place, "a.vhd", "base.vhd", "snap.vhd");
+                Ok::<_, xapi_datapath::Error>(((), None))
+            })
+            .expect("snapshot");
+        guest.take().expect("guest").join().expect("the guest saw no error");
+        assert!(place.read("snap.vhd")[6 << 20..][..4096].iter().all(|b| *b == 0));
+        kill_under_writes(&place, &path, Kind::Tapdisk);
+        assert!(read(&path, 6 << 20, 4096) == pattern(2, 8));
+        // Another daemon finds the device. The one before is gone, and with it its claim on the image.
+        drop(watch);
+        drop(paths);
+        let again = start(&place, Kind::Tapdisk);
+        let failed = again.recover(&|_| Ok(None));
+        assert!(failed.is_empty(), "{failed:?}");
+        assert!(read(&path, 6 << 20, 4096) == pattern(2, 8));
+        again.close("a").expect("close");
+        assert!(place.leftovers().is_empty());
+        let name = path.file_name().expect("name").to_string_lossy().into_owned();
+        let gone = || !Path::new(&format!("/sys/block/{name}/pid")).exists();
+        eventually("the device's end", gone);
+        assert!(place.read("a.vhd")[6 << 20..][..4096] == pattern(2, 8)[..]);
+        assert!(!place.check().contains("error"), "{}", place.check());
+        // For reading only, which it says itself nowhere.
+        let spec = xapi_datapath::Spec::new("a", place.sr().join("a.vhd")).expect("spec");
+        let path = device(&again.open(&spec, false).expect("open"));
+        assert!(read(&path, 6 << 20, 512) == pattern(2, 8)[..512]);
+        assert!(
+            OpenOptions::new().write(true).open(&path).is_err(),
+            "the kernel knows that it is for reading"
+        );
+        again.close("a").expect("close");
     }
 }

@@ -294,6 +294,34 @@ fn a_daemon_that_starts_again_finds_its_disks() {
 }
 
 #[test]
+fn a_pause_that_was_only_written_down_is_made_one() {
+    for quiet in [false, true] {
+        let place = Place::new();
+        let first = place.paths();
+        let path = first.open(&new_vhd(&place, "a.vhd"), true).expect("open");
+        drop(first);
+        // The one before was killed between the record and the server.
+        let record = place.run().join("a/record");
+        let text = std::fs::read_to_string(&record).expect("record");
+        let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        json["phase"] = "paused".into();
+        std::fs::write(&record, json.to_string()).expect("write");
+        let second = place.paths();
+        if quiet {
+            second.quiet("a").expect("quiet")
+        } else {
+            second.pause("a").expect("taken over")
+        }
+        let told = second.status("a").expect("status").expect("open").server.expect("answers");
+        assert!(told.paused, "an image that is open may not be changed");
+        second.resume("a", None).expect("resume");
+        connect(&path).write(0, &pattern(1, 1), 0);
+        second.close("a").expect("close");
+        assert!(place.leftovers().is_empty());
+    }
+}
+
+#[test]
 fn what_was_open_before_a_reboot_is_not_open() {
     let place = Place::new();
     let paths = place.paths();

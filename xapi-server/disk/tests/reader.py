@@ -66,8 +66,8 @@ def read_vhd(path):
     return bytes(out), foot["uuid"]
 
 
-def read_parent(path, f, head):
-    want = head[40:56]
+def parent_of(path, f, head):
+    """The path of an image's parent, on whose name all that tells it must agree."""
     names = set()
     for i in range(8):
         code, _, length, _, offset = struct.unpack_from(">4sIIIQ", head, 576 + 24 * i)
@@ -83,7 +83,12 @@ def read_parent(path, f, head):
             names.add(text[2:])
     names.add(head[64:576].decode("utf-16-be").rstrip("\0"))
     assert len(names) == 1, "the parent's names differ: %s" % names
-    parent = os.path.join(os.path.dirname(path), names.pop())
+    return os.path.join(os.path.dirname(path), names.pop())
+
+
+def read_parent(path, f, head):
+    want = head[40:56]
+    parent = parent_of(path, f, head)
     if want == bytes(16):
         with open(parent, "rb") as p:
             return p.read()

@@ -57,7 +57,10 @@ fn emulator(volumes: &Directory, dir: &Path, name: &str, what: &str) {
 /// The original's tools, where somebody built them: `vhd-util` checks and reads the image.
 fn blktap(volumes: &Directory, dir: &Path, name: &str, what: &str) {
     let Some(built) = std::env::var_os("XENNIX_BLKTAP") else { return };
-    let tool = ["vhd-util", "vhd/vhd-util"].iter().map(|p| Path::new(&built).join(p)).find(|p| p.is_file());
+    let tool = ["vhd-util", "vhd/vhd-util", "bin/vhd-util"]
+        .iter()
+        .map(|p| Path::new(&built).join(p))
+        .find(|p| p.is_file());
     let tool = tool.expect("vhd-util in XENNIX_BLKTAP");
     let run = |args: &[&str]| {
         let out = Command::new(&tool).args(args).arg(dir.join(name)).output().expect("vhd-util");

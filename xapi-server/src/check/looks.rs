@@ -37,6 +37,9 @@ pub fn all(config: &Config, root: &Root) -> Vec<Line> {
     }
     if config.storage == "native" {
         lines.extend([disk_server(), block_devices(root)]);
+        if config.data_path == Some(xapi_datapath::Kind::Tapdisk) {
+            lines.push(tapdisk(find("tap-ctl")));
+        }
         let helpers = [
             ("lvm", "lvs", "lvm2", "SRs of type lvm and lvmoiscsi do not work"),
             ("ext", "mkfs.ext4", "e2fsprogs", "SRs of type ext cannot be made"),
@@ -353,6 +356,18 @@ fn disk_server() -> Line {
     }
 }
 
+/// The original stack's disk process, where somebody asked for it.
+fn tapdisk(found: Option<PathBuf>) -> Line {
+    match found {
+        Some(path) => Line::ok("tapdisk", path.display().to_string()),
+        None => Line::lacks(
+            "tapdisk",
+            "data-path asks for it, and there is no tap-ctl: no disk can be served",
+            "install blktap, or leave data-path away",
+        ),
+    }
+}
+
 /// Something through which the kernel can show a served disk as a device.
 fn block_devices(root: &Root) -> Line {
     let modules = root.text(format!("lib/modules/{}/modules.dep", xapi_facts::system::kernel(root)));
@@ -401,6 +416,7 @@ mod tests {
             assert_eq!(line.state, State::Lacks, "{line:?}");
             assert!(!line.advice.is_empty(), "{line:?}");
         }
+        assert_eq!(tapdisk(None).state, State::Lacks);
         for line in [network("existing", &bare), firmware(&bare), time(&bare)] {
             assert_eq!(line.state, State::Without, "{line:?}");
         }

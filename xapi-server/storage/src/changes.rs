@@ -273,6 +273,10 @@ impl Repository {
             if found.format != Format::Vhd || found.hidden {
                 return Err(bad_type(uuid));
             }
+            // Before there is a log, which would say that nothing has changed.
+            if self.is_open(uuid) == Some(true) && self.pausable(uuid) && !self.paths.notes_changes(uuid) {
+                return Err(Doing::Other.failure("tapdisk serves it, which notes no changes"));
+            }
             let path = self.images.path(&Naming::log(uuid));
             self.while_still(&[uuid.to_owned()], || {
                 let begun = self.images.forget_changes(uuid);

@@ -61,10 +61,11 @@ impl Repository {
         });
         todo.retain(|piece| match piece {
             Piece::Leaf { uuid, .. } if lock(&self.kept).contains(uuid) => false,
-            // The server of a running disk exchanges files by name, which a volume group does not allow.
+            // The server of a running disk exchanges files by name, which a volume group does not allow; not every
+            // kind of server merges at all.
             Piece::Leaf { uuid, .. } => match self.is_open(uuid) {
                 None => true,
-                Some(writable) => writable && self.images.naming == Naming::Files,
+                Some(writable) => writable && self.images.naming == Naming::Files && self.paths.merges(uuid),
             },
             _ => true,
         });

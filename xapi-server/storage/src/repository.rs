@@ -232,11 +232,11 @@ impl Repository {
 
     /// Is a volume open for a guest, and may it be written?
     pub fn is_open(&self, uuid: &str) -> Option<bool> {
-        self.paths.status(uuid).ok().flatten().map(|s| s.record.writable)
+        self.paths.record(uuid).map(|record| record.writable)
     }
 
     pub(crate) fn pausable(&self, uuid: &str) -> bool {
-        self.paths.status(uuid).ok().flatten().is_some_and(|s| s.record.kind.is_some())
+        self.paths.record(uuid).is_some_and(|record| record.kind.is_some())
     }
 
     /// The volumes of this SR that are open for guests.

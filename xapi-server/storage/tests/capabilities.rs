@@ -30,6 +30,7 @@ fn willing(place: &Place) -> Native {
     let settings = Settings {
         run: place.dir.path().join("r"),
         program: disk_server(),
+        tap_ctl: None,
         kind: Some(Kind::Nbd),
         blocks: false,
         patience: Duration::from_secs(90),

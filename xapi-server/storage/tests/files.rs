@@ -79,6 +79,65 @@ async fn inner_nodes_are_merged_under_a_running_disk() {
     place.assert_clean();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_tapdisk_serves_is_frozen_and_merged_below_and_nothing_else() {
+    for place in Place::with_tapdisk() {
+        let storage = place.ready().await;
+        let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
+        let path = storage.open_volume(SR, &disk, true).await.unwrap();
+        let mut guest = connect(&path);
+        let mut snapshots = Vec::new();
+        for round in 1..=3_u8 {
+            guest.write(u64::from(round) * MIB, &[round; 4096], 0);
+            snapshots.push(storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap().location);
+        }
+        assert_eq!(storage.read(SR, &snapshots[0], 2 * MIB, 512).await.unwrap(), [0; 512]);
+        guest.write(0, &[9; 4096], 0);
+        assert_eq!(code(storage.write(SR, &disk, 0, vec![0; 512]).await), "VDI_IN_USE");
+        // Its changes can't be noted: told, and the guest goes on.
+        let refused = storage.enable_cbt(SR, &disk).await.unwrap_err();
+        assert!(refused.to_string().contains("notes no changes"), "{refused}");
+        assert!(!place.files().iter().any(|name| name.contains("cbtlog")), "{:?}", place.files());
+        assert!(!storage.stat_volume(SR, &disk).await.unwrap().cbt_enabled);
+        assert_eq!(guest.read(0, 4096), [9; 4096]);
+        // The daemon dies; the next one finds the disk.
+        drop(storage);
+        let storage = place.native();
+        storage.attach(&place.config()).await.unwrap();
+        assert_eq!(storage.open_volume(SR, &disk, true).await.unwrap(), path);
+        // Nodes are merged below the running disk; the leaf is not, and nobody goes on trying.
+        for gone in &snapshots {
+            storage.destroy_volume(SR, gone).await.unwrap();
+        }
+        storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
+        assert!(!storage.has_garbage(SR).await.unwrap());
+        assert_eq!(place.files().len(), 2, "{:?}", place.files());
+        for round in 1..=3_u8 {
+            assert_eq!(guest.read(u64::from(round) * MIB, 4096), [round; 4096]);
+        }
+        guest.write(5 * MIB, &[5; 4096], 0);
+        storage.flush(SR, &disk).await.unwrap();
+        drop(guest);
+        storage.close_volume(SR, &disk).await.unwrap();
+        // Once it is closed, the leaf is merged as well.
+        assert!(storage.has_garbage(SR).await.unwrap());
+        storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
+        assert_eq!(place.files(), [format!("{disk}.vhd")]);
+        for (at, byte) in [(0, 9), (1, 1), (2, 2), (3, 3), (5, 5)] {
+            assert_eq!(storage.read(SR, &disk, at * MIB, 4096).await.unwrap(), [byte; 4096]);
+        }
+        // A disk whose changes are noted is not given to it.
+        storage.enable_cbt(SR, &disk).await.unwrap();
+        let refused = storage.open_volume(SR, &disk, true).await.unwrap_err();
+        assert!(refused.to_string().contains("changed block tracking"), "{refused}");
+        storage.disable_cbt(SR, &disk).await.unwrap();
+        storage.open_volume(SR, &disk, true).await.unwrap();
+        storage.close_volume(SR, &disk).await.unwrap();
+        storage.detach(SR).await.unwrap();
+        place.assert_clean();
+    }
+}
+
 const BLOCK: u64 = xapi_backend::storage::CBT_BLOCK;
 
 #[tokio::test(flavor = "multi_thread")]

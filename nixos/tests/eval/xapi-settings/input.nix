@@ -16,6 +16,7 @@
         network = "existing";
         storage = "sim";
         auth = "pam";
+        data-path = "tapdisk";
         drivers = "none";
         run-dir = "/run/xennix-2";
         root-password-file = "/run/keys/xapi-root";

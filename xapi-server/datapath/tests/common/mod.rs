@@ -3,6 +3,7 @@
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -50,6 +51,8 @@ pub fn program() -> PathBuf {
 pub struct Place {
     dir: tempfile::TempDir,
     run: &'static str,
+    /// The `tap-ctl` whose processes serve here instead of ours.
+    pub tap_ctl: Option<PathBuf>,
 }
 
 impl Place {
@@ -60,7 +63,30 @@ impl Place {
     pub fn with_run(run: &'static str) -> Place {
         let dir = tempfile::tempdir().expect("tempdir");
         std::fs::create_dir(dir.path().join("sr")).expect("mkdir");
-        Place { dir, run }
+        Place { dir, run, tap_ctl: None }
+    }
+
+    /// A place for each tapdisk there is: the stand-in, and the original where `XENNIX_BLKTAP` names the directory it
+    /// was installed in.
+    pub fn with_tapdisk() -> Vec<Place> {
+        let mut stand_in = Place::new();
+        // Where the sources are not, somebody brought it along.
+        let script = std::env::var_os("XENNIX_STAND_IN").map(PathBuf::from);
+        let script = script.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tap_ctl.py"));
+        let tap_ctl = stand_in.dir.path().join("tap-ctl");
+        let text = format!("#!/bin/sh\nexec python3 '{}' \"${{0%/*}}/c\" \"$@\"\n", script.display());
+        std::fs::write(&tap_ctl, text).expect("write");
+        std::fs::set_permissions(&tap_ctl, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+        stand_in.tap_ctl = Some(tap_ctl);
+        let mut places = vec![stand_in];
+        if let Some(built) = std::env::var_os("XENNIX_BLKTAP") {
+            let names = ["sbin/tap-ctl", "tap-ctl", "control/tap-ctl"].iter();
+            let found = names.map(|name| Path::new(&built).join(name)).find(|path| path.is_file());
+            let mut original = Place::new();
+            original.tap_ctl = Some(found.expect("tap-ctl in XENNIX_BLKTAP"));
+            places.push(original);
+        }
+        places
     }
 
     pub fn sr(&self) -> PathBuf {
@@ -74,7 +100,8 @@ impl Place {
     pub fn settings(&self) -> Settings {
         let mut settings = Settings::new(self.run());
         settings.program = program();
-        settings.kind = Some(Kind::Nbd);
+        settings.kind = Some(if self.tap_ctl.is_some() { Kind::Tapdisk } else { Kind::Nbd });
+        settings.tap_ctl.clone_from(&self.tap_ctl);
         settings
     }
 
@@ -87,7 +114,25 @@ impl Place {
     }
 
     pub fn pid(&self, id: &str) -> u32 {
-        self.state(id).expect("state").pid
+        match self.tap_ctl {
+            None => self.state(id).expect("state").pid,
+            Some(_) => self.tapdisk(id).expect("a tapdisk"),
+        }
+    }
+
+    /// The tapdisk that is written down for a disk.
+    pub fn tapdisk(&self, id: &str) -> Option<u32> {
+        let text = std::fs::read_to_string(self.run().join(id).join("tapdisk")).ok()?;
+        let state: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        state["process"]["pid"].as_u64().map(|pid| u32::try_from(pid).expect("pid"))
+    }
+
+    /// Does the server of a disk run?
+    pub fn serves(&self, id: &str) -> bool {
+        match self.tap_ctl {
+            None => self.state(id).is_some_and(|s| s.is_alive()),
+            Some(_) => self.tapdisk(id).is_some_and(|pid| self.runs(pid)),
+        }
     }
 
     pub fn runs(&self, pid: u32) -> bool {
@@ -132,6 +177,10 @@ impl Drop for Place {
                 && state.is_alive()
             {
                 let _ = kill(Pid::from_raw(state.pid.cast_signed()), Signal::SIGKILL);
+            }
+            let id = entry.file_name().into_string().expect("a plain name");
+            if let Some(pid) = self.tapdisk(&id).filter(|pid| self.runs(*pid)) {
+                let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
             }
         }
     }

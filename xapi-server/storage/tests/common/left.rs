@@ -16,6 +16,7 @@ impl Drop for Servers {
         let settings = Settings {
             run: self.0.clone(),
             program: PathBuf::from("/nonexistent"),
+            tap_ctl: Some(self.0.with_file_name("tap-ctl")).filter(|path| path.exists()),
             kind: Some(Kind::Nbd),
             blocks: false,
             patience: Duration::from_secs(10),

@@ -185,6 +185,7 @@ impl LvmPlace {
         let settings = Settings {
             run: self.run.clone(),
             program: disk_server(),
+            tap_ctl: None,
             kind: Some(Kind::Nbd),
             blocks: false,
             patience: Duration::from_secs(90),

@@ -10,6 +10,7 @@ pub mod target;
 
 use std::{
     collections::HashMap,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex, Once},
@@ -70,6 +71,24 @@ impl Place {
         Place { servers: left::Servers(dir.path().join("r")), location, dir, policies: Arc::default() }
     }
 
+    /// The same for each tapdisk there is, which serves instead of ours: the stand-in, and the original where
+    /// `XENNIX_BLKTAP` names the directory it was installed in.
+    pub fn with_tapdisk() -> Vec<Place> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../datapath/tests/tap_ctl.py");
+        let mut commands = vec![format!("python3 '{}' \"${{0%/*}}/c\"", script.display())];
+        if let Some(built) = std::env::var_os("XENNIX_BLKTAP") {
+            commands.push(format!("'{}'", Path::new(&built).join("sbin/tap-ctl").display()));
+        }
+        let made = commands.into_iter().map(|command| {
+            let place = Place::new();
+            let tap_ctl = place.dir.path().join("tap-ctl");
+            std::fs::write(&tap_ctl, format!("#!/bin/sh\nexec {command} \"$@\"\n")).unwrap();
+            std::fs::set_permissions(&tap_ctl, std::fs::Permissions::from_mode(0o755)).unwrap();
+            place
+        });
+        made.collect()
+    }
+
     /// The same with the SR somewhere else.
     pub fn at(location: &Path) -> Place {
         Place { location: location.into(), ..Place::new() }
@@ -78,10 +97,12 @@ impl Place {
     /// Storage as a fresh process has it.
     pub fn native(&self) -> Native {
         let run = self.dir.path().join("r");
+        let tap_ctl = Some(self.dir.path().join("tap-ctl")).filter(|path| path.exists());
         let settings = Settings {
             run,
             program: disk_server(),
-            kind: Some(Kind::Nbd),
+            kind: Some(if tap_ctl.is_some() { Kind::Tapdisk } else { Kind::Nbd }),
+            tap_ctl,
             blocks: false,
             patience: Duration::from_secs(90),
         };
