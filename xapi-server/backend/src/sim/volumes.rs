@@ -6,30 +6,28 @@ use std::{
     io,
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use async_trait::async_trait;
-use nix::{
-    errno::Errno,
-    unistd::{Whence, lseek},
-};
+use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use xapi_schema::{Failure, Result, errors};
 
-use super::{
-    Faults,
-    changes::{Link, Log},
-    state::Kept,
-};
+use super::{Faults, changes::Link, state::Kept};
 use crate::storage::{DataPath, NewVolume, Progress, SrConfig, SrStat, Storage, Volume, backend_failure};
+use bytes::{copy, data};
+
+mod bytes;
+mod reset;
+#[cfg(test)]
+mod tests;
+mod tracked;
 
 /// Driver types the simulated host offers.
 const KINDS: &[&str] = &["ext", "lvm", "lvmoiscsi", "lvmohba", "nfs", "smb", "file", "iso", "udev", "xfs"];
 /// Size of every simulated SR.
 const SIZE: i64 = 1 << 40;
-/// Ending of the files that say which blocks changed.
-const LOG: &str = ".cbtlog";
 /// Largest volume.
 const LARGEST: i64 = 2_190_433_320_960;
 
@@ -75,7 +73,7 @@ impl Volumes {
             for entry in entries {
                 let path = entry?.path();
                 let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                let wanted = match (name.strip_suffix(LOG), name.strip_suffix(reset::KEPT)) {
+                let wanted = match (name.strip_suffix(tracked::LOG), name.strip_suffix(reset::KEPT)) {
                     (Some(of), _) => known.logs.contains_key(of),
                     (_, Some(of)) => known.kept.contains(of),
                     _ => known.volumes.contains_key(name),
@@ -86,25 +84,6 @@ impl Volumes {
             }
         }
         Ok(())
-    }
-
-    /// The record of changes of a volume.
-    fn log(&self, sr: &str, location: &str) -> Log {
-        Log::at(self.dir.join(sr).join(format!("{location}{LOG}")))
-    }
-
-    /// Notes that bytes of a volume are about to change; nothing for one that is not tracked.
-    fn note(&self, sr: &str, location: &str, offset: u64, length: u64) -> Result<()> {
-        if !self.volume(sr, location)?.cbt_enabled {
-            return Ok(());
-        }
-        let log = self.log(sr, location);
-        let _noting = self.noting();
-        log.mark(offset, length).map_err(|e| trouble(log.path(), &e))
-    }
-
-    fn noting(&self) -> MutexGuard<'_, ()> {
-        self.noting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn path(&self, sr: &str, location: &str) -> PathBuf {
@@ -168,52 +147,6 @@ impl Volumes {
         }
         self.keep(sr, twin)
     }
-
-    /// A snapshot takes what was noted of its origin with it. Killed in between, the origin keeps more than it needs.
-    fn keep_tracked(&self, sr: &str, origin: &str, snapshot: Volume) -> Result<Volume> {
-        let _noting = self.noting();
-        let (from, to) = (self.log(sr, origin), self.log(sr, &snapshot.location));
-        from.copy_to(&to).map_err(|e| trouble(to.path(), &e))?;
-        let kept = self.table.change(|table| {
-            let home = table.get_mut(sr).ok_or_else(|| errors::SR_NOT_ATTACHED.with([sr]))?;
-            let before = home.logs.get(origin).and_then(|link| link.parent.clone());
-            if let Some(link) = before.as_ref().and_then(|before| home.logs.get_mut(before)) {
-                link.child = Some(snapshot.location.clone());
-            }
-            let link = Link { parent: before, child: Some(origin.to_string()) };
-            home.logs.insert(snapshot.location.clone(), link);
-            home.logs
-                .insert(origin.to_string(), Link { parent: Some(snapshot.location.clone()), child: None });
-            home.volumes.insert(snapshot.location.clone(), snapshot.clone());
-            Ok(snapshot)
-        })?;
-        from.clear().map_err(|e| trouble(from.path(), &e))?;
-        Ok(kept)
-    }
-
-    /// Takes a record of changes out of its line; what it noted goes to the one after it.
-    fn unlink_log(&self, sr: &str, location: &str) -> Result<()> {
-        let _noting = self.noting();
-        let known = self.attached(sr)?;
-        let Some(link) = known.logs.get(location) else { return Ok(()) };
-        let own = self.log(sr, location);
-        if let Some(child) = &link.child {
-            let after = self.log(sr, child);
-            own.merge_into(&after).map_err(|e| trouble(after.path(), &e))?;
-        }
-        self.table.change(|table| {
-            let home = table.get_mut(sr).ok_or_else(|| errors::SR_NOT_ATTACHED.with([sr]))?;
-            let Some(link) = home.logs.remove(location) else { return Ok(()) };
-            if let Some(other) = link.child.as_ref().and_then(|child| home.logs.get_mut(child)) {
-                other.parent = link.parent.clone();
-            }
-            if let Some(other) = link.parent.as_ref().and_then(|parent| home.logs.get_mut(parent)) {
-                other.child = link.child.clone();
-            }
-            Ok(())
-        })?;
-        own.remove().map_err(|e| trouble(own.path(), &e))
-    }
 }
 
 /// An error of the machine's own file system.
@@ -237,48 +170,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
         Ok(answer) => answer,
         Err(_) => Err(Failure::internal("work on a volume ended unexpectedly")),
     }
-}
-
-/// Where the first `size` bytes of a file hold data: offsets and lengths.
-fn data(file: &File, size: u64) -> io::Result<Vec<(u64, u64)>> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < size {
-        let start = match lseek(file, at as i64, Whence::SeekData) {
-            Ok(start) => start as u64,
-            Err(Errno::ENXIO) => break,
-            Err(e) => return Err(e.into()),
-        };
-        let end = (lseek(file, start as i64, Whence::SeekHole)? as u64).min(size);
-        if start >= end {
-            break;
-        }
-        found.push((start, end - start));
-        at = end;
-    }
-    Ok(found)
-}
-
-/// Gives a file the content of another that is no longer; what was in it before is gone. Holes stay holes.
-fn copy(from: &File, to: &File, progress: &(dyn Fn(f64) -> bool + Send + Sync)) -> Result<()> {
-    let wrong = |e: io::Error| trouble(Path::new("volume"), &e);
-    let length = from.metadata().map_err(wrong)?.len();
-    let room = to.metadata().map_err(wrong)?.len();
-    to.set_len(0).and_then(|()| to.set_len(room)).map_err(wrong)?;
-    let mut buffer = vec![0; 1 << 20];
-    for (start, stretch) in data(from, length).map_err(wrong)? {
-        let (mut at, end) = (start, start + stretch);
-        while at < end {
-            let wanted = buffer.len().min((end - at) as usize);
-            from.read_exact_at(&mut buffer[..wanted], at).map_err(wrong)?;
-            to.write_all_at(&buffer[..wanted], at).map_err(wrong)?;
-            at += wanted as u64;
-            if !progress(at as f64 / length as f64) {
-                return Err(errors::TASK_CANCELLED.with(["OpaqueRef:NULL"]));
-            }
-        }
-    }
-    to.sync_all().map_err(wrong)
 }
 
 #[async_trait]
@@ -543,21 +434,7 @@ impl Storage for Volumes {
 
     async fn enable_cbt(&self, sr: &str, location: &str) -> Result<()> {
         self.faults.check("enable_cbt")?;
-        let volume = self.volume(sr, location)?;
-        if volume.cbt_enabled {
-            return Ok(());
-        }
-        if volume.snapshot_of.is_some() {
-            return Err(backend_failure(66, "Invalid VDI type", location));
-        }
-        let log = self.log(sr, location);
-        log.create().map_err(|e| trouble(log.path(), &e))?;
-        self.table.change(|table| {
-            let home = table.get_mut(sr).ok_or_else(|| errors::SR_NOT_ATTACHED.with([sr]))?;
-            home.logs.insert(location.to_string(), Link::default());
-            home.volumes.insert(location.to_string(), Volume { cbt_enabled: true, ..volume });
-            Ok(())
-        })
+        self.begin_log(sr, location)
     }
 
     async fn disable_cbt(&self, sr: &str, location: &str) -> Result<()> {
@@ -583,26 +460,6 @@ impl Storage for Volumes {
 
     async fn changed_blocks(&self, sr: &str, from: &str, to: &str) -> Result<Vec<(u64, u64)>> {
         self.faults.check("changed_blocks")?;
-        let unknown = || backend_failure(460, "Failed to calculate changed blocks for given VDIs", "");
-        let known = self.attached(sr)?;
-        let (first, last) = (self.volume(sr, from)?, self.volume(sr, to)?);
-        if from == to || !first.cbt_enabled || !last.cbt_enabled {
-            return Err(unknown());
-        }
-        if first.virtual_size > last.virtual_size {
-            return Err(backend_failure(459, "Changed block tracking metadata is inconsistent", ""));
-        }
-        let mut line = Vec::new();
-        let mut at = from.to_string();
-        while at != to {
-            at = known.logs.get(&at).and_then(|link| link.child.clone()).ok_or_else(unknown)?;
-            line.push(self.log(sr, &at));
-        }
-        let size = last.virtual_size as u64;
-        blocking(move || Log::union(&line, size).map_err(|e| trouble(Path::new("changes"), &e))).await
+        self.changed(sr, from, to).await
     }
 }
-
-mod reset;
-#[cfg(test)]
-mod tests;

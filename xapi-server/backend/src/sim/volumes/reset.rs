@@ -9,7 +9,11 @@ use std::{
 
 use xapi_schema::{Result, errors};
 
-use super::{Volumes, blocking, copy, data, trouble};
+use super::{
+    Volumes, blocking,
+    bytes::{copy, data},
+    trouble,
+};
 
 /// Ending of the files that say what a volume is to be at each start.
 pub const KEPT: &str = ".kept";
