@@ -57,7 +57,11 @@ impl Shared {
     /// Plugs or unplugs processors.
     pub async fn set_vcpus(&self, uuid: &str, count: i64) -> Result<()> {
         let domid = self.need(uuid).await?;
-        self.xl.quick(&["vcpu-set", &domid.to_string(), &count.to_string()]).await.map(|_| ())
+        // Whether there may be more than the machine has was decided when it started.
+        self.xl
+            .quick(&["vcpu-set", "--ignore-host", &domid.to_string(), &count.to_string()])
+            .await
+            .map(|_| ())
     }
 
     /// Presses a magic key.

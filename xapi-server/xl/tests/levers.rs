@@ -14,6 +14,7 @@ async fn keys_triggers_and_weights_reach_xl() {
     let domid = bench.built(&domains).await;
     domains.send_sysrq(UUID, "s").await.unwrap();
     domains.send_trigger(UUID, "nmi").await.unwrap();
+    domains.set_vcpus(UUID, 2).await.unwrap();
     domains.set_schedule(UUID, 512, 0).await.unwrap();
     bench.stub.write("info", "xen_scheduler          : credit\n");
     domains.set_schedule(UUID, 64, 50).await.unwrap();
@@ -24,6 +25,8 @@ async fn keys_triggers_and_weights_reach_xl() {
     for call in [
         format!("sysrq {domid} s"),
         format!("trigger {domid} nmi"),
+        // xl counts the machine's processors, which is not its to judge.
+        format!("vcpu-set --ignore-host {domid} 2"),
         format!("sched-credit2 -d {domid} -w 512 -c 0"),
         format!("sched-credit -d {domid} -w 64 -c 50"),
     ] {
