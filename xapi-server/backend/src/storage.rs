@@ -139,7 +139,7 @@ pub trait Storage: Send + Sync + 'static {
     async fn attach(&self, sr: &SrConfig) -> Result<()>;
     /// Lets go of an SR.
     async fn detach(&self, sr: &str) -> Result<()>;
-    /// Destroys an SR with everything in it; it must be attached.
+    /// Destroys an SR, which must be attached. One that holds a disk, be it one nobody knows of, stays: SR_NOT_EMPTY.
     async fn delete(&self, sr: &str) -> Result<()>;
     /// How full it is.
     async fn stat(&self, sr: &str) -> Result<SrStat>;

@@ -207,8 +207,9 @@ impl Repository {
             merge.give_up();
             copied
         };
-        self.merge_ended();
+        // Before others may go on: what they change has to be seen below.
         let begun = self.generation();
+        self.merge_ended();
         if copied? == Ended::Interrupted {
             self.images.volumes.settle();
             return Ok(Ended::Interrupted);

@@ -13,7 +13,7 @@ use std::{
 };
 
 use xapi_backend::storage::{NewVolume, SrStat};
-use xapi_schema::Result;
+use xapi_schema::{Result, errors};
 use xennix_disk::{
     chain::Format,
     file::Access,
@@ -359,11 +359,30 @@ impl Images {
         }
     }
 
-    /// Removes every image: the SR is being destroyed.
+    /// Refuses while there is a disk, whether anybody knows of it or not: one that was forgotten is not given up.
     ///
     /// # Errors
-    /// The device's error.
+    /// SR_NOT_EMPTY; those of [`scan`](Images::scan).
+    pub fn assert_empty(&self) -> Result<()> {
+        match self.scan()?.iter().find(|found| !found.hidden || found.broken.is_some()) {
+            None => Ok(()),
+            Some(disk) => {
+                tracing::warn!(
+                    sr = self.sr,
+                    disk = disk.name,
+                    "an SR is not destroyed: there is a disk in it"
+                );
+                Err(errors::SR_NOT_EMPTY.bare())
+            }
+        }
+    }
+
+    /// Removes what no disk needs any more: the SR is being destroyed.
+    ///
+    /// # Errors
+    /// SR_NOT_EMPTY while there is a disk, whether anybody knows of it or not; the device's error.
     pub fn clear(&self) -> Result<()> {
+        self.assert_empty()?;
         let cleared = (|| {
             let mut names = self.volumes.list()?;
             names.retain(|name| self.naming.parse(name).is_some() || name.ends_with(".cbtlog"));

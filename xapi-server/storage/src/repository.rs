@@ -153,6 +153,8 @@ impl Repository {
             self.unsettled.store(self.settle_journals().is_err(), Ordering::SeqCst);
         }
         self.agree();
+        // Whoever looked meanwhile saw neither what was before nor what is now.
+        self.generation.fetch_add(1, Ordering::SeqCst);
         done
     }
 

@@ -86,7 +86,7 @@ async fn lives(sr: &SrConfig) {
     assert_eq!(storage.read(SR, &disk, 0, 4096).await.unwrap(), [1; 4096]);
     let volumes = xennix_disk::volumes::Directory::new(&mount);
     assert!(xennix_disk::vhd::audit::audit_all(&volumes).unwrap().is_clean());
-    storage.delete(SR).await.unwrap();
+    common::destroy(&storage, SR).await;
     assert!(!mount.exists(), "unmounted");
     let found = storage.probe(&sr.kind, &sr.device_config).await.unwrap();
     assert!(!found.contains(SR), "{found}");
@@ -305,6 +305,6 @@ async fn a_device_that_fails_and_one_that_dawdles() {
         let volumes = xennix_disk::volumes::Directory::new(&mount);
         let report = xennix_disk::vhd::audit::audit_all(&volumes).unwrap();
         assert!(report.is_clean(), "{kind}: {:?}", report.findings);
-        storage.delete(SR).await.unwrap();
+        common::destroy(&storage, SR).await;
     }
 }

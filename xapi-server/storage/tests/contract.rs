@@ -133,7 +133,7 @@ async fn volumes_agree_with_a_plain_model() {
         place.assert_clean().await;
         let storage = place.native();
         storage.attach(&place.config()).await.unwrap();
-        storage.delete(common::SR).await.unwrap();
+        common::destroy(&storage, common::SR).await;
     }
 }
 

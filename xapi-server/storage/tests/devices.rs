@@ -78,7 +78,7 @@ async fn a_full_device_loses_nothing() {
         storage.flush(SR, &disk).await.unwrap();
         assert_eq!(storage.read(SR, &disk, 1000 * MIB, 4096).await.unwrap(), [9; 4096]);
         place.assert_clean();
-        storage.delete(SR).await.unwrap();
+        common::destroy(&storage, SR).await;
         assert!(place.files().is_empty(), "{:?}", place.files());
     }
 }
@@ -121,6 +121,6 @@ async fn a_device_that_takes_no_more_writes_loses_nothing() {
         storage.collect_garbage(SR, Box::new(|_| true)).await.unwrap();
         assert_eq!(storage.read(SR, &disk, 0, 8192).await.unwrap(), [[7; 4096], [8; 4096]].concat());
         place.assert_clean();
-        storage.delete(SR).await.unwrap();
+        common::destroy(&storage, SR).await;
     }
 }

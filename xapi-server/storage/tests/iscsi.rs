@@ -75,9 +75,9 @@ async fn a_lun_of_a_target_is_found_taken_and_left() {
     let storage = place.native();
     storage.attach(&sr(0)).await.unwrap();
     assert_eq!(storage.read(SR, &disk, 0, 1 << 20).await.unwrap(), vec![5; 1 << 20]);
-    storage.delete(SR).await.unwrap();
+    common::destroy(&storage, SR).await;
     storage.attach(&sr(1)).await.unwrap();
-    storage.delete(&sr(1).uuid).await.unwrap();
+    common::destroy(&storage, &sr(1).uuid).await;
     assert!(!session(), "a session is left");
 }
 
@@ -135,7 +135,7 @@ async fn a_device_that_breaks_fails_the_call_and_loses_nothing() {
     storage.detach(SR).await.unwrap();
     place.assert_clean().await;
     storage.attach(&place.config()).await.unwrap();
-    storage.delete(SR).await.unwrap();
+    common::destroy(&storage, SR).await;
 }
 
 async fn try_write(storage: &Native, disk: &str) -> xapi_schema::Result<()> {

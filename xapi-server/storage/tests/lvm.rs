@@ -24,7 +24,7 @@ const MIB: u64 = 1 << 20;
 
 /// Nothing is left of the SR, nor of what it held.
 async fn over(place: &LvmPlace, storage: &Native) {
-    storage.delete(SR).await.unwrap();
+    common::destroy(storage, SR).await;
     let dir = place.dev.join(group_of(SR));
     let left = std::fs::read_dir(&dir).map(|d| d.count()).unwrap_or(0);
     assert_eq!(left, 0, "{}", dir.display());
@@ -242,7 +242,7 @@ async fn names_outlive_the_database_and_the_metadata_volume_outlives_damage() {
 async fn devices_in_use_are_refused_and_half_made_groups_are_made_again() {
     let place = LvmPlace::new();
     let storage = place.ready().await;
-    storage.create_volume(SR, new(4 << 20)).await.unwrap();
+    let disk = storage.create_volume(SR, new(4 << 20)).await.unwrap().location;
     for forced in [false, true] {
         let mut again = place.config();
         again.uuid = "11111111-1111-4111-8111-111111111111".into();
@@ -255,6 +255,7 @@ async fn devices_in_use_are_refused_and_half_made_groups_are_made_again() {
     assert_eq!(code(storage.probe("lvm", &[]).await), "SR_BACKEND_FAILURE_90");
     let nowhere = [("device".to_owned(), "/dev/nowhere".to_owned())];
     assert_eq!(code(storage.probe("lvm", &nowhere).await), "SR_BACKEND_FAILURE_91");
+    storage.destroy_volume(SR, &disk).await.unwrap();
     // Journals of the original are the original's.
     let args = ["--yes", "--size", "4194304b", "--addtag", "journaler", "--name", "leaf_x_y", &group_of(SR)];
     place.tool("lvcreate", &args).await;

@@ -221,6 +221,9 @@ impl Storage for Volumes {
         self.faults.check("delete")?;
         let home = self.dir.join(sr);
         self.table.change(|table| {
+            if table.get(sr).is_some_and(|home| !home.volumes.is_empty()) {
+                return Err(errors::SR_NOT_EMPTY.bare());
+            }
             table.remove(sr);
             Ok(())
         })?;

@@ -101,6 +101,7 @@ impl Native {
                 self.policies.sr(sr).assert_changeable(sr)?;
                 let config = repository.config.clone();
                 blocking(move || {
+                    repository.unchanged(|| repository.images.assert_empty())?;
                     repository.let_go(false)?;
                     repository.change(|| repository.images.clear())
                 })

@@ -188,3 +188,11 @@ pub fn fresh() -> String {
 pub fn code<T>(outcome: xapi_schema::Result<T>) -> String {
     outcome.err().map(|e| e.code.to_string()).unwrap_or_default()
 }
+
+/// Destroys the disks of an SR, and then the SR.
+pub async fn destroy(storage: &dyn Storage, sr: &str) {
+    for disk in storage.scan(sr).await.unwrap().into_iter().filter(|volume| !volume.hidden) {
+        storage.destroy_volume(sr, &disk.location).await.unwrap();
+    }
+    storage.delete(sr).await.unwrap();
+}

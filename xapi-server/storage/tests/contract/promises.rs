@@ -258,6 +258,9 @@ async fn tracked(world: &World, sr: Sr) -> Result<Sr, String> {
 }
 
 async fn gone(sr: &Sr, disk: &str) -> Result<(), String> {
+    let refused = code(sr.storage.delete(&sr.sr).await);
+    ensure!(refused.as_deref() == Some("SR_NOT_EMPTY"), "an SR is destroyed with a disk in it: {refused:?}");
+    sr.storage.stat_volume(&sr.sr, disk).await.map_err(told)?;
     sr.destroy(disk).await?;
     ensure!(!sr.shown().await?.contains_key(disk), "a destroyed volume is still there");
     for missing in [disk, "../escape", ""] {
