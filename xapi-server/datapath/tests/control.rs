@@ -5,12 +5,9 @@
 //! `XENNIX_KILLS` is the number of kills (12 unless set).
 
 mod common;
-#[allow(dead_code)] // Shared with the disk server's own tests.
-#[path = "../../disk/tests/common/nbd.rs"]
-mod nbd;
 
+use common::nbd::Client;
 use common::{Place, eventually, new_vhd, pattern, program};
-use nbd::Client;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

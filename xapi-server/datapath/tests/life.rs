@@ -2,39 +2,13 @@
 //! the way. Whatever was acknowledged as durable must be read back, and no process may be left.
 
 mod common;
-#[allow(dead_code)] // Shared with the disk server's own tests.
-#[path = "../../disk/tests/common/nbd.rs"]
-mod nbd;
 
-use common::{Place, eventually, new_vhd, pattern, take};
-use nbd::Client;
-use std::path::PathBuf;
+use common::{Place, connect, eventually, new_vhd, pattern, reconnect, take};
 use std::sync::Arc;
 use xapi_datapath::watch::{nothing_to_settle, watch};
 use xapi_datapath::{DataPath, DataPaths, Kind, Phase, Spec};
 use xennix_disk::nbd::control::Merge;
 use xennix_disk::nbd::proto::flag;
-
-fn socket(path: &DataPath) -> PathBuf {
-    match path {
-        DataPath::Nbd { socket, .. } => socket.clone(),
-        other => panic!("no socket: {other:?}"),
-    }
-}
-
-fn connect(path: &DataPath) -> Client {
-    Client::connect(&socket(path), "disk", &[])
-}
-
-/// Connects as soon as a server is there.
-fn reconnect(path: &DataPath) -> Client {
-    let mut client = None;
-    eventually("a server", || {
-        client = Client::try_connect(&socket(path), "disk", &[]).ok();
-        client.is_some()
-    });
-    client.expect("client")
-}
 
 #[test]
 fn a_disk_is_opened_written_and_closed_without_a_trace() {

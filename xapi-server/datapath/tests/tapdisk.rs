@@ -3,41 +3,16 @@
 //! process and no socket may be left, and what it can't do is refused.
 
 mod common;
-#[allow(dead_code)] // Shared with the disk server's own tests.
-#[path = "../../disk/tests/common/nbd.rs"]
-mod nbd;
 
-use common::{Place, SIZE, eventually, new_vhd, pattern, take};
-use nbd::Client;
+use common::{Place, SIZE, connect, eventually, new_vhd, pattern, reconnect, take};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use xapi_datapath::watch::{nothing_to_settle, watch};
-use xapi_datapath::{DataPath, Error, Kind, Phase, Spec};
+use xapi_datapath::{Error, Kind, Phase, Spec};
 use xennix_disk::disk::Disk;
 use xennix_disk::nbd::proto::transmission;
 use xennix_disk::vhd::coalesce::coalesce;
-
-fn socket(path: &DataPath) -> PathBuf {
-    match path {
-        DataPath::Nbd { socket, .. } => socket.clone(),
-        other => panic!("no socket: {other:?}"),
-    }
-}
-
-fn connect(path: &DataPath) -> Client {
-    Client::connect(&socket(path), "disk", &[])
-}
-
-/// Connects as soon as a server is there.
-fn reconnect(path: &DataPath) -> Client {
-    let mut client = None;
-    eventually("a server", || {
-        client = Client::try_connect(&socket(path), "disk", &[]).ok();
-        client.is_some()
-    });
-    client.expect("client")
-}
 
 /// What `tap-ctl` says there is.
 fn list(place: &Place) -> String {

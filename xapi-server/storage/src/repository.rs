@@ -147,6 +147,7 @@ impl Repository {
         self.handles.close_all()?;
         self.generation.fetch_add(1, Ordering::SeqCst);
         self.settle_journals()?;
+        self.unsettled.store(false, Ordering::SeqCst);
         let done = work();
         if done.is_err() {
             // What a failed step left is finished or undone now, while nobody looks; else at the next change or attach.
@@ -183,10 +184,7 @@ impl Repository {
         if !self.unsettled.load(Ordering::SeqCst) || !self.images.is_growing(uuid)? {
             return Ok(());
         }
-        self.change(|| {
-            self.unsettled.store(false, Ordering::SeqCst);
-            Ok(())
-        })
+        self.change(|| Ok(()))
     }
 
     /// Looks at what there is while nobody changes it.

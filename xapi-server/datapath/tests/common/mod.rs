@@ -1,6 +1,11 @@
 //! A place for disks, and what the tests ask of processes.
 #![allow(dead_code)] // Each test binary uses its own part.
 
+// Shared with the disk server's own tests.
+#[path = "../../../disk/tests/common/nbd.rs"]
+pub mod nbd;
+
+use nbd::Client;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-use xapi_datapath::{DataPaths, Kind, Settings, Spec};
+use xapi_datapath::{DataPath, DataPaths, Kind, Settings, Spec};
 use xennix_disk::chain::{Chain, Format};
 use xennix_disk::nbd::state::{State, start_ticks};
 use xennix_disk::source::Source;
@@ -208,4 +213,25 @@ pub fn take(place: &Place, leaf: &str, base: &str, snap: &str) {
 /// Sectors filled with a tag.
 pub fn pattern(tag: u64, sectors: u64) -> Vec<u8> {
     (0..sectors).flat_map(|s| (tag << 20 | s).to_le_bytes().repeat(64)).collect()
+}
+
+pub fn socket(path: &DataPath) -> PathBuf {
+    match path {
+        DataPath::Nbd { socket, .. } => socket.clone(),
+        other => panic!("no socket: {other:?}"),
+    }
+}
+
+pub fn connect(path: &DataPath) -> Client {
+    Client::connect(&socket(path), "disk", &[])
+}
+
+/// Connects as soon as a server is there.
+pub fn reconnect(path: &DataPath) -> Client {
+    let mut client = None;
+    eventually("a server", || {
+        client = Client::try_connect(&socket(path), "disk", &[]).ok();
+        client.is_some()
+    });
+    client.expect("client")
 }

@@ -92,7 +92,7 @@ impl Native {
         left
     }
 
-    /// Destroys an attached SR with all it holds.
+    /// Destroys an attached SR that holds no disk.
     pub(super) async fn clear_away(&self, sr: &str) -> Result<()> {
         let _one = self.plugging.lock().await;
         let attached = self.attached(sr)?;
