@@ -140,6 +140,111 @@ fn what_is_refused_leaves_nothing() {
     world.assert_tidy();
 }
 
+#[test]
+fn a_silent_client_keeps_only_its_own_disk() {
+    use std::io::Write;
+    let mut world = World::new();
+    let (disk, _) = world.disk(0, 8);
+    let (other, _) = world.disk(0, 8);
+    let task = world.task();
+    let mut silent = std::net::TcpStream::connect(world.server.http()).expect("a connection");
+    let session = world.session();
+    let head = format!(
+        "PUT /import_raw_vdi?vdi={disk}&format=raw&session_id={session}&task_id={task} HTTP/1.1\r\n\
+         Host: here\r\nContent-Length: {}\r\n\r\n",
+        8 << 20
+    );
+    silent.write_all(head.as_bytes()).and_then(|()| silent.write_all(&noise(1, 1 << 20))).expect("sent");
+    world.wait("the disk to be taken", |world| {
+        let slots = world.get("VDI", "VBDs", &disk);
+        slots.as_array().is_some_and(|slots| slots.len() == 1).then_some(())
+    });
+    let none = json!("OpaqueRef:NULL");
+    let copy = [json!(other), none.clone(), none.clone(), json!(disk)];
+    for (method, args) in [("VDI.destroy", vec![json!(disk)]), ("VDI.copy", copy.to_vec())] {
+        assert_eq!(world.try_call(method, &args).expect_err("refused").code, "VDI_IN_USE", "{method}");
+    }
+    let second = world.upload(&format!("/import_raw_vdi?vdi={disk}&format=raw"), &noise(2, 512));
+    assert_eq!(second["error_info"][0], "VDI_IN_USE", "{second}");
+    // Everybody else goes on.
+    world.fill(&other, &content(1, 8));
+    world.call("VDI.snapshot", &[json!(other), json!({})]);
+    world.call("VDI.destroy", &[json!(other)]);
+    world.call("task.cancel", &[json!(task)]);
+    assert_eq!(world.ended(&task)["status"], "cancelled");
+    world.call("VDI.destroy", &[json!(disk)]);
+    drop(silent);
+    world.assert_tidy();
+}
+
+#[test]
+fn nothing_is_written_over_a_snapshot_or_over_itself() {
+    let mut world = World::new();
+    let (disk, _) = world.disk(0, 8);
+    let full = content(1, 8);
+    world.fill(&disk, &full);
+    let frozen = world.text("VDI.snapshot", &[json!(disk), json!({})]);
+    let none = json!("OpaqueRef:NULL");
+    for (into, code) in [(&frozen, "VDI_READONLY"), (&disk, "VDI_IN_USE")] {
+        let refused = world.try_call("VDI.copy", &[json!(disk), none.clone(), none.clone(), json!(into)]);
+        assert_eq!(refused.expect_err("refused").code, code);
+    }
+    let record = world.upload(&format!("/import_raw_vdi?vdi={frozen}&format=raw"), &noise(2, 1 << 20));
+    assert_eq!(record["error_info"][0], "VDI_READONLY", "{record}");
+    assert!(world.bytes(&frozen) == full && world.bytes(&disk) == full);
+    world.assert_tidy();
+}
+
+#[test]
+fn a_transfer_that_is_cut_off_is_no_success() {
+    use std::io::Write;
+    let mut world = World::new();
+    let (disk, _) = world.disk(0, 4);
+    let task = world.task();
+    let session = world.session();
+    let head = format!(
+        "PUT /import_raw_vdi?vdi={disk}&format=raw&session_id={session}&task_id={task} HTTP/1.1\r\n\
+         Host: here\r\nContent-Length: {}\r\n\r\n",
+        5 << 20
+    );
+    let mut cut = std::net::TcpStream::connect(world.server.http()).expect("a connection");
+    // The whole disk, but less than was announced.
+    cut.write_all(head.as_bytes()).and_then(|()| cut.write_all(&noise(1, 4 << 20))).expect("sent");
+    drop(cut);
+    let record = world.ended(&task);
+    assert_eq!(record["status"], "failure", "{record}");
+    world.assert_tidy();
+}
+
+#[test]
+fn an_image_that_needs_another_one_is_not_taken_alone() {
+    let mut world = World::new();
+    let full = content(1, 8);
+    let (raw, base, over) = (world.path("raw"), world.path("base.qcow2"), world.path("over.qcow2"));
+    fs::write(&raw, &full).expect("a file");
+    convert("qcow2", &raw, &base);
+    let made = Command::new("qemu-img")
+        .args(["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", "base.qcow2"])
+        .arg(&over)
+        .status();
+    assert!(made.expect("qemu-img runs").success());
+    let (disk, _) = world.disk(0, 8);
+    let path = format!("/import_raw_vdi?vdi={disk}&format=qcow2");
+    let record = world.upload(&path, &fs::read(&over).expect("a file"));
+    assert_eq!(record["error_info"][0], "VDI_IO_ERROR", "{record}");
+    assert!(record["error_info"][1].as_str().is_some_and(|why| why.contains("base.qcow2")), "{record}");
+    // What it needs first, then it; and what the disk takes up is known at once.
+    let before = world.get("VDI", "physical_utilisation", &disk);
+    for image in [&base, &over] {
+        let record = world.upload(&path, &fs::read(image).expect("a file"));
+        assert_eq!(record["status"], "success", "{record}");
+    }
+    assert!(world.bytes(&disk) == full);
+    let after = world.get("VDI", "physical_utilisation", &disk);
+    assert!(before != after, "{before}, then {after}");
+    world.assert_tidy();
+}
+
 /// A web server with one archive, behind a redirect; what it is asked for otherwise is not there.
 fn web(archive: Vec<u8>, cut: bool) -> (std::net::SocketAddr, std::thread::JoinHandle<()>) {
     use std::io::{BufRead, BufReader, Write};

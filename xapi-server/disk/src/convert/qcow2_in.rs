@@ -9,6 +9,10 @@ use std::io::Read;
 const MAGIC: &[u8] = b"QFI\xfb";
 /// Bytes of a header that are looked at.
 const HEADER: usize = 104;
+/// Bytes of a header of version 2.
+const OLD_HEADER: u64 = 72;
+/// Longest name of a backing file.
+const MAX_NAME: u64 = 1_023;
 /// Largest disk read: 64 TiB.
 const MAX_SIZE: u64 = 64 << 40;
 /// Largest first table, bytes.
@@ -27,7 +31,7 @@ pub struct Qcow2Stream<R> {
     at: u64,
     size: u64,
     cluster: u64,
-    backing: bool,
+    backing: Option<String>,
     version: u32,
     l1: (u64, u64),
 }
@@ -115,8 +119,23 @@ impl<R: Read> Qcow2Stream<R> {
         if !l1.0.is_multiple_of(cluster) || l1.0 < cluster && entries > 0 {
             return Err(Error::format("qcow2", "the first table lies in the header"));
         }
-        let backing = u64_at(&b, 8) != 0;
-        Ok(Qcow2Stream { from, at: HEADER as u64, size, cluster, backing, version, l1 })
+        let mut head = b.to_vec();
+        let backing = match (u64_at(&b, 8), u64::from(u32_at(&b, 16))) {
+            (0, _) => None,
+            (start, length) => {
+                let end = start.saturating_add(length);
+                if start < OLD_HEADER || length > MAX_NAME || end > cluster {
+                    return Err(Error::format("qcow2", "the backing file's name lies outside of the header"));
+                }
+                head.resize(HEADER.max(end as usize), 0);
+                if read_full(&mut from, &mut head[HEADER..])? < head.len() - HEADER {
+                    return Err(Error::format("stream", "ended early"));
+                }
+                Some(String::from_utf8_lossy(&head[start as usize..end as usize]).into_owned())
+            }
+        };
+        let at = head.len() as u64;
+        Ok(Qcow2Stream { from, at, size, cluster, backing, version, l1 })
     }
 
     /// Virtual size in bytes.
@@ -124,9 +143,9 @@ impl<R: Read> Qcow2Stream<R> {
         self.size
     }
 
-    /// Does it hold only what differs from another image?
-    pub fn has_backing(&self) -> bool {
-        self.backing
+    /// The image from which it holds only what differs, as its writer named it.
+    pub fn backing(&self) -> Option<&str> {
+        self.backing.as_deref()
     }
 
     /// Writes what the image holds into `target` and reads the stream to its end. `fresh`: the target reads as zeros
@@ -139,7 +158,7 @@ impl<R: Read> Qcow2Stream<R> {
         if target.size() < self.size {
             return Err(Error::Refused("the target is smaller than the disk".into()));
         }
-        let fresh = fresh && !self.backing;
+        let fresh = fresh && self.backing.is_none();
         let mut expected = Expected::default();
         let mut buf = vec![0; self.cluster as usize];
         let mut done = 0;

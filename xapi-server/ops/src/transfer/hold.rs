@@ -1,15 +1,15 @@
-//! A disk that is read by the toolstack itself is plugged into the control domain, read-only and on paper, so that
-//! nobody destroys or resizes it meanwhile and everybody sees why. Never outlives the process: the next start removes
-//! what a killed one left.
+//! A disk that is read or written by the toolstack itself is plugged into the control domain, on paper, so that
+//! whoever wants to destroy, resize or start it meanwhile is told at once, and everybody sees why. Never outlives the
+//! process: the next start removes what a killed one left.
 
 use xapi_schema::{
-    ApiEnum, ClassId, Ref, Result, Value,
-    classes::{Vbd, VbdMode, Vdi, Vm, host, vbd, vdi, vm},
+    ApiEnum, ClassId, Record, Ref, Result, Value,
+    classes::{Vbd, VbdMode, Vdi, VdiOperations, Vm, host, vbd, vdi, vm},
     errors,
 };
 use xapi_store::{Read, Tx};
 
-use crate::{Cx, handlers::vbd as slot, rules};
+use crate::{Cx, guard, handlers::vbd as slot, rules};
 
 /// Key in `VBD.other_config`; its value is the task.
 const KEY: &str = "xennix_transfer";
@@ -25,26 +25,59 @@ pub struct Hold {
 /// # Errors
 /// VDI_IN_USE [vdi, copy] while somebody writes to it.
 pub async fn hold(cx: &Cx, this: &Ref<Vdi>) -> Result<Hold> {
+    taken(cx, this, VbdMode::Ro).await
+}
+
+/// Holds a disk for writing, once what else is done with it has ended.
+///
+/// # Errors
+/// VDI_READONLY [vdi] for one that takes no bytes and for snapshots, VDI_IN_USE [vdi, import] while somebody has it.
+pub async fn hold_to_write(cx: &Cx, this: &Ref<Vdi>) -> Result<Hold> {
+    // Nobody has to wait to hear what waiting would not change.
+    assert_writable(&*cx.snapshot(), this)?;
+    guard::within(cx, this, VdiOperations::Blocked, taken(cx, this, VbdMode::Rw)).await
+}
+
+async fn taken(cx: &Cx, this: &Ref<Vdi>, mode: VbdMode) -> Result<Hold> {
     let (this, home, task) = (this.clone(), cx.host().clone(), cx.task_key());
     let slot = cx
         .commit(move |tx| {
-            let writes = |user: &Ref<Vbd>| {
-                tx.record(user).is_ok_and(|user| {
-                    user.get(vbd::mode) == VbdMode::Rw
-                        && (user.get(vbd::currently_attached) || user.get(vbd::reserved))
-                })
-            };
-            if tx.get(&this, vdi::VBDs)?.iter().any(writes) {
-                return Err(errors::VDI_IN_USE.with([this.as_str(), "copy"]));
+            match mode {
+                VbdMode::Ro if used(tx, &this, |user| user.get(vbd::mode) == VbdMode::Rw)? => {
+                    return Err(errors::VDI_IN_USE.with([this.as_str(), "copy"]));
+                }
+                VbdMode::Ro => {}
+                VbdMode::Rw => assert_writable(tx, &this)?,
             }
             let dom0: Ref<Vm> = tx.get(&home, host::control_domain)?;
-            plug(tx, &dom0, &this, &task)
+            plug(tx, &dom0, &this, mode, &task)
         })
         .await?;
     Ok(Hold { cx: cx.clone(), slot })
 }
 
-fn plug(tx: &mut Tx, dom0: &Ref<Vm>, this: &Ref<Vdi>, task: &str) -> Result<Ref<Vbd>> {
+/// Has somebody plugged the disk, or is about to, in a way that matters?
+fn used(read: &impl Read, this: &Ref<Vdi>, matters: impl Fn(&Record) -> bool) -> Result<bool> {
+    let users = read.get(this, vdi::VBDs)?;
+    Ok(users
+        .iter()
+        .filter_map(|user| read.record(user).ok())
+        .any(|user| (user.get(vbd::currently_attached) || user.get(vbd::reserved)) && matters(user)))
+}
+
+/// Nobody uses the disk, and it takes bytes. A snapshot keeps what it was made for.
+fn assert_writable(read: &impl Read, this: &Ref<Vdi>) -> Result<()> {
+    let record = read.record(this)?;
+    if record.get(vdi::read_only) || record.get(vdi::is_a_snapshot) {
+        return Err(errors::VDI_READONLY.with([this]));
+    }
+    if used(read, this, |_| true)? {
+        return Err(errors::VDI_IN_USE.with([this.as_str(), "import"]));
+    }
+    Ok(())
+}
+
+fn plug(tx: &mut Tx, dom0: &Ref<Vm>, this: &Ref<Vdi>, mode: VbdMode, task: &str) -> Result<Ref<Vbd>> {
     let mut used: Vec<String> = Vec::new();
     for other in tx.get(dom0, vm::VBDs)? {
         used.push(tx.get(&other, vbd::userdevice)?);
@@ -55,7 +88,7 @@ fn plug(tx: &mut Tx, dom0: &Ref<Vm>, this: &Ref<Vdi>, task: &str) -> Result<Ref<
         ("VM", Value::Str(dom0.text().clone())),
         ("VDI", Value::Str(this.text().clone())),
         ("userdevice", Value::str(free)),
-        ("mode", Value::Str(ApiEnum::text(VbdMode::Ro))),
+        ("mode", Value::Str(ApiEnum::text(mode))),
         ("type", Value::str("Disk")),
         ("unpluggable", Value::Bool(true)),
         ("currently_attached", Value::Bool(true)),

@@ -14,7 +14,7 @@ mod rows;
 mod volume;
 
 pub use export::{ExportOptions, all_vms, export, export_metadata};
-pub use hold::{Hold, hold, sweep};
+pub use hold::{Hold, hold, hold_to_write, sweep};
 pub use import::{ImportOptions, import};
 pub use lend::{Loan, assert_bytes, lend};
 pub use pipe::{Download, Sender, Stream, Upload};

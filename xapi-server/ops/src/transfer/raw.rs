@@ -4,7 +4,7 @@ use std::io::Read;
 
 use xapi_schema::{
     Ref, Result, Value,
-    classes::{Sr, Vbd, Vdi, VdiOperations, sr, vbd, vdi},
+    classes::{Sr, Vdi, VdiOperations, sr, vdi},
     errors,
 };
 use xapi_store::Read as _;
@@ -15,7 +15,7 @@ use xennix_disk::{
 };
 
 use super::{
-    Download, Upload, assert_bytes, broken, failure, hold,
+    Download, Upload, assert_bytes, broken, failure, hold, hold_to_write,
     volume::{Delta, Marked, Sparse, Volume, changed, known_difference},
 };
 use crate::{Cx, guard, meter::Meter, unfinished};
@@ -156,10 +156,10 @@ async fn delta(cx: &Cx, this: &Ref<Vdi>, base: &Ref<Vdi>) -> Result<Box<dyn Sour
 /// Writes into a disk that holds the same as `base` what makes it hold the same as `this`.
 ///
 /// # Errors
-/// VDI_IN_USE [vdi, import], VDI_READONLY [vdi], VDI_IO_ERROR [text], TASK_CANCELLED [task].
+/// Those of [`hold_to_write`], VDI_IO_ERROR [text], TASK_CANCELLED [task], those of the drivers.
 pub async fn copy_delta(cx: &Cx, this: &Ref<Vdi>, base: &Ref<Vdi>, into: &Ref<Vdi>) -> Result<()> {
+    let hold = hold_to_write(cx, into).await?;
     let work = async {
-        assert_writable(cx, into)?;
         let (source, mut target) = (delta(cx, this, base).await?, volume(cx, into).await?);
         let meter = Meter::new(cx);
         let (told, size) = (meter.clone(), source.size());
@@ -169,7 +169,9 @@ pub async fn copy_delta(cx: &Cx, this: &Ref<Vdi>, base: &Ref<Vdi>, into: &Ref<Vd
         });
         meter.follow(cx, async { copying.await.unwrap_or_else(|_| Err(crate::task::panicked())) }).await
     };
-    guard::within(cx, into, VdiOperations::Blocked, work).await
+    let outcome = work.await;
+    hold.release().await;
+    outcome
 }
 
 /// MD5 of all bytes of a disk.
@@ -265,38 +267,21 @@ fn blocks(source: &Volume, to: &mut Download, meter: &Meter) -> Result<()> {
 /// stream that is shorter than the disk change only what they hold.
 ///
 /// # Errors
-/// VDI_IN_USE [vdi, import] for a disk that is attached, VDI_READONLY [vdi], VDI_IO_ERROR [text] for what is no
-/// image or too large, TASK_CANCELLED [task].
+/// Those of [`hold_to_write`], VDI_IO_ERROR [text] for what is no image or too large, TASK_CANCELLED [task].
 pub async fn import_disk(cx: &Cx, what: RawImport, from: Upload) -> Result<()> {
-    assert_writable(cx, &what.disk)?;
     let disk = what.disk.clone();
+    let hold = hold_to_write(cx, &disk).await?;
     let work = async {
-        // Before the mark was set somebody may have plugged it.
-        assert_writable(cx, &what.disk)?;
         let target = volume(cx, &what.disk).await?;
         let meter = Meter::new(cx);
         let told = meter.clone();
         let taking = tokio::task::spawn_blocking(move || take(&what, target, from, &told));
         meter.follow(cx, async { taking.await.unwrap_or_else(|_| Err(crate::task::panicked())) }).await
     };
-    guard::within(cx, &disk, VdiOperations::Blocked, work).await
-}
-
-/// Nobody else uses the disk, and it takes bytes.
-fn assert_writable(cx: &Cx, this: &Ref<Vdi>) -> Result<()> {
-    let snapshot = cx.snapshot();
-    let record = snapshot.record(this)?;
-    if record.get(vdi::read_only) {
-        return Err(errors::VDI_READONLY.with([this]));
-    }
-    let in_use = |user: &Ref<Vbd>| {
-        let user = snapshot.record(user);
-        user.is_ok_and(|user| user.get(vbd::currently_attached) || user.get(vbd::reserved))
-    };
-    if record.get(vdi::VBDs).iter().any(in_use) {
-        return Err(errors::VDI_IN_USE.with([this.as_str(), "import"]));
-    }
-    Ok(())
+    let outcome = work.await;
+    hold.release().await;
+    crate::handlers::vdi::weigh(cx, &disk).await;
+    outcome
 }
 
 /// Makes a disk of the bytes that come in, `length` of them.
@@ -350,7 +335,10 @@ fn take(what: &RawImport, mut target: Volume, mut from: Upload, meter: &Meter) -
             if stream.size() > size {
                 return Err(errors::VDI_TOO_SMALL.with([what.disk.to_string(), size.to_string()]));
             }
-            let whole = !stream.has_backing();
+            let whole = stream.backing().is_none();
+            if let Some(name) = stream.backing() {
+                assert_backed(name, &target)?;
+            }
             if whole {
                 target.wipe(|| meter.bytes(0, size))?;
             }
@@ -367,6 +355,18 @@ fn take(what: &RawImport, mut target: Volume, mut from: Upload, meter: &Meter) -
             filling.target.flush()
         }
     }
+}
+
+/// What an image says only in part goes over a disk that holds the rest already. Toolstacks name what an image is
+/// based on by its uuid; any other name is a file somebody else has, and an empty disk is not a copy of it.
+fn assert_backed(name: &str, target: &Volume) -> Result<()> {
+    let stem = name.rsplit('/').next().and_then(|name| name.split('.').next()).unwrap_or_default();
+    if uuid::Uuid::parse_str(stem).is_err() && !target.has_data(0, target.bytes()) {
+        let why =
+            format!("the image holds only what differs from {name}: merge them, or import {name} first");
+        return Err(errors::VDI_IO_ERROR.with([why]));
+    }
+    Ok(())
 }
 
 /// A disk that takes blocks of an archive.

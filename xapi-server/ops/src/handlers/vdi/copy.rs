@@ -12,7 +12,7 @@ use xapi_schema::{
 };
 use xapi_store::Read;
 
-use super::{place, restat, settle, within_both};
+use super::{place, restat, settle, weigh, within_both};
 use crate::{
     Cx, Registry, guard, transfer,
     unfinished::{self, Whole},
@@ -51,7 +51,7 @@ pub async fn copy(cx: &Cx, this: &Ref<Vdi>, home: &Ref<Sr>, whole: Whole) -> Res
 /// As [`copy`], also into a disk that is there, under a mark of the caller's.
 ///
 /// # Errors
-/// VDI_READONLY [into], VDI_TOO_SMALL [into, size], and as [`copy`].
+/// VDI_READONLY [into], VDI_IN_USE [into, import], VDI_TOO_SMALL [into, size], and as [`copy`].
 pub async fn copy_within(
     cx: &Cx,
     this: &Ref<Vdi>,
@@ -74,7 +74,7 @@ async fn copy_to(
     into: &Ref<Vdi>,
     whole: Whole,
 ) -> Result<Ref<Vdi>> {
-    let from = place(cx, this)?;
+    place(cx, this)?;
     let record = cx.snapshot().record(this)?.clone();
     if !base.is_null() {
         cx.snapshot().record(base)?;
@@ -94,18 +94,14 @@ async fn copy_to(
         ]);
         (unfinished::create_disk(cx, &members).await?, true)
     } else {
-        let snapshot = cx.snapshot();
-        if snapshot.get(into, vdi::read_only)? {
-            return Err(errors::VDI_READONLY.with([into]));
-        }
-        if snapshot.get(into, vdi::virtual_size)? < size {
+        if cx.snapshot().get(into, vdi::virtual_size)? < size {
             return Err(errors::VDI_TOO_SMALL.with([into.to_string(), size.to_string()]));
         }
         (into.clone(), false)
     };
     // A target that is there holds the base already; a new one needs everything.
     let copied = match fresh || base.is_null() {
-        true => pour(cx, &from, &target).await,
+        true => pour(cx, this, &target).await,
         false => transfer::copy_delta(cx, this, base, &target).await,
     };
     if copied.is_err() && fresh {
@@ -122,21 +118,30 @@ async fn copy_to(
         tx.update(&made, vdi::other_config, |config| config.set("content_id".into(), content))
     })
     .await?;
-    restat(cx, &cx.snapshot().get(&target, vdi::SR)?).await;
+    weigh(cx, &target).await;
     Ok(target)
 }
 
 /// Moves the bytes, reporting progress and listening for a cancel.
-async fn pour(cx: &Cx, from: &super::Place, target: &Ref<Vdi>) -> Result<()> {
-    let to = place(cx, target)?;
+async fn pour(cx: &Cx, this: &Ref<Vdi>, target: &Ref<Vdi>) -> Result<()> {
+    let (from, to) = (place(cx, this)?, place(cx, target)?);
     let done = Arc::new(AtomicU64::new(0));
     let (seen, task) = (done.clone(), cx.task.clone());
     let progress = Box::new(move |part: f64| {
         seen.store((part * 1_000.0) as u64, Ordering::Relaxed);
         !task.is_cancelled()
     });
+    let hold = transfer::hold_to_write(cx, target).await?;
     let storage = &cx.xapi.backends.storage;
-    let work = storage.copy_volume((&from.sr, &from.location), (&to.sr, &to.location), progress);
+    let copied =
+        follow(cx, &done, storage.copy_volume((&from.sr, &from.location), (&to.sr, &to.location), progress))
+            .await;
+    hold.release().await;
+    copied
+}
+
+/// Says now and then how far a copy is.
+async fn follow(cx: &Cx, done: &AtomicU64, work: impl Future<Output = Result<()>>) -> Result<()> {
     tokio::pin!(work);
     let mut tick = tokio::time::interval(std::time::Duration::from_secs(1));
     tick.tick().await;

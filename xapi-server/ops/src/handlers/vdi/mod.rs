@@ -97,6 +97,20 @@ async fn restat(cx: &Cx, home: &Ref<Sr>) {
     }
 }
 
+/// How much room a disk takes that was written, and how full that makes its SR; not worth failing for once the disk is
+/// done.
+pub async fn weigh(cx: &Cx, this: &Ref<Vdi>) {
+    let work = async {
+        let volume = now(cx, this).await?;
+        let target = this.clone();
+        cx.commit(move |tx| tx.set(&target, vdi::physical_utilisation, volume.physical_utilisation)).await?;
+        super::sr::refresh_stat(cx, &cx.snapshot().get(this, vdi::SR)?).await
+    };
+    if let Err(failure) = work.await {
+        tracing::warn!(%failure, disk = %this, "the room a disk takes could not be read");
+    }
+}
+
 /// Failures of an operation a driver lacks.
 fn unimplemented(home: &Ref<Sr>) -> Failure {
     errors::UNIMPLEMENTED_IN_SM_BACKEND.with([home])
