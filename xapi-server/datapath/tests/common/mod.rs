@@ -42,8 +42,9 @@ pub fn program() -> PathBuf {
             }
             let exe = std::env::current_exe().expect("own path");
             let program = exe.parent().and_then(Path::parent).expect("target").join("xennix-disk");
+            // Of the whole workspace: by itself the package has outside crates with other features, which are then built again.
             let built = Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "--package", "xennix-disk", "--bin", "xennix-disk"])
+                .args(["build", "--quiet", "--workspace", "--bin", "xennix-disk"])
                 .status()
                 .expect("cargo");
             assert!(built.success() && program.is_file(), "{} is not built", program.display());

@@ -172,7 +172,8 @@ pub fn disk_server() -> PathBuf {
     BUILD.call_once(|| {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
         let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--package", "xennix-disk", "--bin", "xennix-disk"]);
+        // Of the whole workspace: by itself the package has outside crates with other features, which are then built again.
+        build.args(["build", "--quiet", "--workspace", "--bin", "xennix-disk"]);
         build.current_dir(env!("CARGO_MANIFEST_DIR"));
         assert!(build.status().unwrap().success(), "the disk server can't be built");
     });
