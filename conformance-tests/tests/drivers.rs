@@ -123,7 +123,10 @@ fn a_driver_serves_its_repositories() {
     let data = w.dir.path().join("data");
     let location = format!("device-config:location={}", data.display());
     let made = w.xe(&["sr-create", "type=fancy", "name-label=fancy", "content-type=user", &location]);
-    assert_eq!(w.calls(), ["sr_create", "sr_attach", "sr_scan", "sr_update"]);
+    // The last for its name, which drivers may keep, as for every later one.
+    assert_eq!(w.calls(), ["sr_create", "sr_attach", "sr_scan", "sr_update", "sr_update"]);
+    w.xe(&["sr-param-set", &format!("uuid={made}"), "name-description=of its own"]);
+    assert_eq!(w.calls(), ["sr_update"]);
     let sr = w.text("SR.get_by_uuid", &[json!(made)]);
     let host = w.ok("host.get_all", &[])[0].clone();
     let probe = w.text("SR.probe", &[host.clone(), json!({"location": data}), json!("fancy"), json!({})]);

@@ -141,6 +141,10 @@ pub trait Storage: Send + Sync + 'static {
     async fn detach(&self, sr: &str) -> Result<()>;
     /// Destroys an SR, which must be attached. One that holds a disk, be it one nobody knows of, stays: SR_NOT_EMPTY.
     async fn delete(&self, sr: &str) -> Result<()>;
+    /// What people call an SR, as its record says now. For drivers that keep it beside the volumes.
+    async fn name_sr(&self, _sr: &str, _name: &str, _description: &str) -> Result<()> {
+        Ok(())
+    }
     /// How full it is.
     async fn stat(&self, sr: &str) -> Result<SrStat>;
     /// What is in it.

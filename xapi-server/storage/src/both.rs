@@ -160,6 +160,9 @@ impl Storage for Both {
     async fn name_volume(&self, sr: &str, location: &str, name: &str, description: &str) -> Result<()> {
         self.of(sr).name_volume(sr, location, name, description).await
     }
+    async fn name_sr(&self, sr: &str, name: &str, description: &str) -> Result<()> {
+        self.of(sr).name_sr(sr, name, description).await
+    }
     async fn stat_volume(&self, sr: &str, location: &str) -> Result<Volume> {
         self.of(sr).stat_volume(sr, location).await
     }

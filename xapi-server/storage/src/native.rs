@@ -317,6 +317,19 @@ impl Storage for Native {
         .await
     }
 
+    async fn name_sr(&self, sr: &str, name: &str, description: &str) -> Result<()> {
+        let Attached::Images(repository) = self.attached(sr)? else { return Ok(()) };
+        if self.policies.sr(sr).guarded {
+            return Ok(());
+        }
+        let texts = [name, description].map(str::to_owned);
+        blocking(move || {
+            let [name, description] = texts;
+            repository.images.volumes.sr_named(&name, &description).map_err(|e| Doing::Other.disk(&e))
+        })
+        .await
+    }
+
     async fn stat_volume(&self, sr: &str, location: &str) -> Result<Volume> {
         match self.attached(sr)? {
             Attached::Images(repository) => {

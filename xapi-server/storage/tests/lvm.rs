@@ -211,7 +211,10 @@ async fn names_outlive_the_database_and_the_metadata_volume_outlives_damage() {
     let disk = storage.create_volume(SR, asked).await.unwrap().location;
     let snapshot = storage.snapshot_volume(SR, &disk, &fresh()).await.unwrap().location;
     storage.name_volume(SR, &disk, "later", "e").await.unwrap();
+    storage.name_sr(SR, "all <of> it", "ä").await.unwrap();
     storage.detach(SR).await.unwrap();
+    let told = place.table().await.sr;
+    assert_eq!((told.name.as_str(), told.description.as_str()), ("all <of> it", "ä"));
     let storage = place.native();
     storage.attach(&place.config()).await.unwrap();
     let found = storage.scan(SR).await.unwrap();

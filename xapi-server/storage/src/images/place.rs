@@ -40,6 +40,13 @@ pub trait Group: Volumes {
     fn named(&self, _: &str, _: &str, _: &str) -> xennix_disk::Result<()> {
         Ok(())
     }
+    /// Notes what people call the repository, where the place keeps that.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn sr_named(&self, _name: &str, _description: &str) -> xennix_disk::Result<()> {
+        Ok(())
+    }
     /// How full the place is; nothing when its file system tells.
     fn usage(&self) -> Option<xennix_disk::Result<SrStat>> {
         None

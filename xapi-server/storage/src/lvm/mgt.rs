@@ -145,15 +145,29 @@ impl Table {
         Ok(table)
     }
 
+    /// The sectors of what people call the SR, its name and its description.
+    fn titles(&self) -> [Vec<u8>; 2] {
+        [("name_label", &self.sr.name), ("name_description", &self.sr.description)].map(|(tag, value)| {
+            let room = SECTOR - 2 * tag.len() - 5;
+            sector(&format!("<{tag}>{}</{tag}>", cut(&escape(value), room)))
+        })
+    }
+
+    /// Says this of the SR.
+    pub fn call(&mut self, name: &str, description: &str) -> Vec<Write> {
+        let before = self.titles();
+        (self.sr.name, self.sr.description) = (name.into(), description.into());
+        let now = self.titles().into_iter().zip(before).enumerate();
+        let changed = now.filter(|(_, (now, before))| now != before);
+        changed.map(|(at, (bytes, _))| Write { offset: ((2 + at) * SECTOR) as u64, bytes }).collect()
+    }
+
     /// All bytes in use.
     pub fn whole(&self) -> Vec<u8> {
         let mut out = header((HEAD + self.slots.len() * ENTRY) * SECTOR);
         let head = short("uuid", &self.sr.uuid, 64) + &short("allocation", &self.sr.allocation, 32);
         out.extend(sector(&format!("<?xml version=\"1.0\" ?>{head}")));
-        for (tag, value) in [("name_label", &self.sr.name), ("name_description", &self.sr.description)] {
-            let room = SECTOR - 2 * tag.len() - 5;
-            out.extend(sector(&format!("<{tag}>{}</{tag}>", cut(&escape(value), room))));
-        }
+        out.extend(self.titles().concat());
         for slot in &self.slots {
             let gone = Entry { managed: true, ..Entry::default() };
             let entry = slot.as_ref().unwrap_or(&gone);

@@ -189,6 +189,14 @@ impl Storage for Plugins {
         self.on_volume(sr, location, Members::new("vdi_update", vec![])).await.map(drop)
     }
 
+    async fn name_sr(&self, sr: &str, _: &str, _: &str) -> Result<()> {
+        if !self.can(&self.attached(sr)?.kind, "SR_UPDATE") || self.policies.sr(sr).guarded {
+            return Ok(());
+        }
+        // It reads the names in the record itself.
+        self.on_sr(sr, Members::new("sr_update", vec![])).await.map(drop)
+    }
+
     async fn generate_config(&self, sr: &str, location: &str) -> Result<String> {
         let told = self.on_volume(sr, location, Members::new("vdi_generate_config", vec![])).await?;
         let text = told.as_str().map(str::to_owned);

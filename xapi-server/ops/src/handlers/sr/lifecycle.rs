@@ -150,6 +150,9 @@ async fn create(cx: Cx, args: Value) -> Result<Ref<Sr>> {
             tracing::warn!(%failure, sr = %made, "a new SR could not be plugged");
         }
     }
+    if let Err(failure) = super::misc::renamed(&cx, &made).await {
+        tracing::warn!(%failure, sr = %made, "the driver of a new SR was not told its name");
+    }
     Ok(made)
 }
 

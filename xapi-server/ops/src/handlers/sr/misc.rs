@@ -78,12 +78,27 @@ async fn set_shared(cx: Cx, this: Ref<Sr>, value: bool) -> Result<()> {
 
 async fn set_name_label(cx: Cx, this: Ref<Sr>, value: String) -> Result<()> {
     super::usable(&cx, &this)?;
-    cx.commit(move |tx| tx.set(&this, sr::name_label, value)).await
+    let target = this.clone();
+    cx.commit(move |tx| tx.set(&target, sr::name_label, value)).await?;
+    renamed(&cx, &this).await
 }
 
 async fn set_name_description(cx: Cx, this: Ref<Sr>, value: String) -> Result<()> {
     super::usable(&cx, &this)?;
-    cx.commit(move |tx| tx.set(&this, sr::name_description, value)).await
+    let target = this.clone();
+    cx.commit(move |tx| tx.set(&target, sr::name_description, value)).await?;
+    renamed(&cx, &this).await
+}
+
+/// The driver keeps names too, so that a lost database can be rebuilt.
+///
+/// # Errors
+/// SR_HAS_NO_PBDS [sr], those of the driver.
+pub(super) async fn renamed(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
+    let uuid = super::usable(cx, this)?;
+    let record = cx.snapshot().record(this)?.clone();
+    let (name, description) = (record.get(sr::name_label), record.get(sr::name_description));
+    cx.xapi.backends.storage.name_sr(&uuid, &name, &description).await
 }
 
 /// Figures only a storage driver's own session may write.

@@ -198,6 +198,10 @@ impl Group for VolumeGroup {
         self.tell(&mut state, |table| table.put(entry))
     }
 
+    fn sr_named(&self, name: &str, description: &str) -> Result<()> {
+        self.tell(&mut lock(&self.state), |table| Ok(table.call(name, description)))
+    }
+
     fn usage(&self) -> Option<Result<SrStat>> {
         let mut state = lock(&self.state);
         state.group = None;
