@@ -146,6 +146,8 @@ fn a_silent_client_keeps_only_its_own_disk() {
     let mut world = World::new();
     let (disk, _) = world.disk(0, 8);
     let (other, _) = world.disk(0, 8);
+    let (vm, _) = world.vm("waits");
+    world.attach(&vm, &disk, "0");
     let task = world.task();
     let mut silent = std::net::TcpStream::connect(world.server.http()).expect("a connection");
     let session = world.session();
@@ -157,11 +159,13 @@ fn a_silent_client_keeps_only_its_own_disk() {
     silent.write_all(head.as_bytes()).and_then(|()| silent.write_all(&noise(1, 1 << 20))).expect("sent");
     world.wait("the disk to be taken", |world| {
         let slots = world.get("VDI", "VBDs", &disk);
-        slots.as_array().is_some_and(|slots| slots.len() == 1).then_some(())
+        slots.as_array().is_some_and(|slots| slots.len() == 2).then_some(())
     });
     let none = json!("OpaqueRef:NULL");
     let copy = [json!(other), none.clone(), none.clone(), json!(disk)];
-    for (method, args) in [("VDI.destroy", vec![json!(disk)]), ("VDI.copy", copy.to_vec())] {
+    let start = vec![json!(vm), json!(false), json!(false)];
+    let refused = [("VDI.destroy", vec![json!(disk)]), ("VDI.copy", copy.to_vec()), ("VM.start", start)];
+    for (method, args) in refused {
         assert_eq!(world.try_call(method, &args).expect_err("refused").code, "VDI_IN_USE", "{method}");
     }
     let second = world.upload(&format!("/import_raw_vdi?vdi={disk}&format=raw"), &noise(2, 512));

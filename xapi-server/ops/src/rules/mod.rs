@@ -21,6 +21,7 @@ use xapi_store::{Read, Tx};
 
 pub use sr::{driver_features, features as sr_features};
 pub use text::{state as state_text, vdi_type as vdi_type_text};
+pub use vbd::TRANSFER;
 
 /// How strictly a rule is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,10 @@ use xapi_store::Read;
 
 use super::{Asked, Guarded, busy, not_allowed, smallest, text, vm::drivers_known};
 
+/// Key in `other_config` of a VBD by which the toolstack itself has a disk; its value is the task. Others of the control
+/// domain are no reason not to attach a disk, this one is: bytes are under way.
+pub const TRANSFER: &str = "xennix_transfer";
+
 impl Guarded for Vbd {
     type Op = Op;
     const CURRENT: Field<Vbd, Map<String, Op>> = vbd::current_operations;
@@ -165,12 +169,12 @@ fn disk(
         return Ok(());
     }
     let writes = record.get(vbd::mode) == VbdMode::Rw;
-    if !image.get(vdi::sharable) && !machine.get(vm::is_control_domain) {
-        for other in image.get(vdi::VBDs).iter().filter(|other| *other != this) {
-            let Ok(other) = read.record(other) else { continue };
-            if (writes || other.get(vbd::mode) == VbdMode::Rw) && holds(read, other) {
-                return Err(errors::VDI_IN_USE.with([&reference]));
-            }
+    let alone = !image.get(vdi::sharable) && !machine.get(vm::is_control_domain);
+    for other in image.get(vdi::VBDs).iter().filter(|other| *other != this) {
+        let Ok(other) = read.record(other) else { continue };
+        let matters = other.get(vbd::other_config).contains(TRANSFER) || (alone && holds(read, other));
+        if (writes || other.get(vbd::mode) == VbdMode::Rw) && matters {
+            return Err(errors::VDI_IN_USE.with([&reference]));
         }
     }
     if writes && image.get(vdi::read_only) {

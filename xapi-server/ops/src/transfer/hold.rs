@@ -9,10 +9,11 @@ use xapi_schema::{
 };
 use xapi_store::{Read, Tx};
 
-use crate::{Cx, guard, handlers::vbd as slot, rules};
-
-/// Key in `VBD.other_config`; its value is the task.
-const KEY: &str = "xennix_transfer";
+use crate::{
+    Cx, guard,
+    handlers::vbd as slot,
+    rules::{self, TRANSFER},
+};
 
 /// A disk in use by the toolstack; [`Hold::release`] lets go of it.
 pub struct Hold {
@@ -92,7 +93,7 @@ fn plug(tx: &mut Tx, dom0: &Ref<Vm>, this: &Ref<Vdi>, mode: VbdMode, task: &str)
         ("type", Value::str("Disk")),
         ("unpluggable", Value::Bool(true)),
         ("currently_attached", Value::Bool(true)),
-        ("other_config", Value::map([(KEY, Value::str(task))])),
+        ("other_config", Value::map([(TRANSFER, Value::str(task))])),
         ("metrics", Value::Str(metrics)),
     ]);
     let made = Ref::new(tx.create_value(ClassId::Vbd, None, &members)?);
@@ -118,7 +119,7 @@ impl Hold {
 /// Those of the store.
 pub fn sweep(tx: &mut Tx) -> Result<()> {
     for this in tx.all::<Vbd>() {
-        if tx.get(&this, vbd::other_config)?.contains(KEY)
+        if tx.get(&this, vbd::other_config)?.contains(TRANSFER)
             && tx.get(&tx.get(&this, vbd::VM)?, vm::is_control_domain).unwrap_or(false)
         {
             slot::remove(tx, &this)?;
