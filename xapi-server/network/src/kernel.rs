@@ -6,7 +6,10 @@
 use std::{collections::HashSet, net::IpAddr};
 
 use async_trait::async_trait;
-use rtnetlink::{Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, packet_route::link::LinkMessage};
+use rtnetlink::{
+    Handle, LinkBridge, LinkMessageBuilder, LinkUnspec,
+    packet_route::link::{LinkAttribute, LinkMessage},
+};
 use xapi_backend::network::{Addresses, Addressing, Addressing6, Card, Filter, Link, Network};
 use xapi_schema::{Failure, Result, errors};
 
@@ -144,6 +147,13 @@ impl Kernel {
     /// Switches an interface on.
     pub(crate) async fn switch_on(&self, name: &str) -> Result<()> {
         self.ready(&self.get(name).await?, None).await
+    }
+
+    /// Lets the kernel tell everybody of an interface once more, as it is: its alias is set to what it was.
+    pub(crate) async fn tell_again(&self, name: &str) -> Result<()> {
+        let known = self.get(name).await?;
+        let alias = LinkAttribute::IfAlias(known.alias.clone());
+        self.set(&known, change().append_extra_attribute(alias)).await
     }
 
     async fn leave(&self, known: &Interface) -> Result<()> {

@@ -30,6 +30,8 @@ pub struct Interface {
     pub on: Option<u32>,
     /// `bridge`, `vlan`, `bond`, `veth` ...; empty for hardware.
     pub kind: String,
+    /// What somebody wrote beside its name.
+    pub alias: String,
 }
 
 /// How often a list is asked for that changes while it is read.
@@ -94,10 +96,12 @@ fn read(message: &LinkMessage) -> Interface {
         controller: None,
         on: None,
         kind: String::new(),
+        alias: String::new(),
     };
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => found.name.clone_from(name),
+            LinkAttribute::IfAlias(alias) => found.alias.clone_from(alias),
             LinkAttribute::Address(bytes) => found.mac = mac(bytes),
             LinkAttribute::Mtu(mtu) => found.mtu = *mtu,
             LinkAttribute::Controller(index) => found.controller = Some(*index),

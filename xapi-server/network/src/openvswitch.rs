@@ -134,6 +134,13 @@ impl OpenVswitch {
         self.vsctl(switch::commands(link, there)).await?;
         // What goes wrong in the switch itself is only told there.
         self.kernel.switch_on(&link.bridge).await?;
+        if matches!(link.below, Below::Bond { .. }) {
+            // The switch asks whether a card may be used when the kernel tells of one, and not when it is told to speak LACP
+            // no more: a card LACP had not agreed on would stay unused.
+            for device in &devices {
+                self.kernel.tell_again(device).await?;
+            }
+        }
         for device in devices {
             self.kernel.take_over(&device, &link.bridge).await?;
             let left = there.on.iter().find(|(known, on)| *known == device && *on != link.bridge);

@@ -153,6 +153,7 @@ mod tests {
             controller,
             on: None,
             kind: kind.into(),
+            alias: String::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::{net::Ipv4Addr, path::Path, process::Command};
 
 use nix::sched::{CloneFlags, unshare};
 use xapi_backend::network::{Addressing, Addressing6, Below, Filter, Link, Network};
-use xapi_network::{Kernel, Places};
+use xapi_network::{Kernel, OpenVswitch, Places};
 
 /// Runs a test in a fresh network namespace, on a thread that is thrown away with it.
 fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce(Host) -> F + Send + 'static) {
@@ -37,15 +37,21 @@ struct Host {
 impl Host {
     fn new() -> Host {
         let directory = tempfile::tempdir().expect("a directory");
-        let at = |name: &str| directory.path().join(name);
-        let places =
-            Places { sys: "/sys".into(), resolv_conf: at("resolv.conf"), run: at("run"), units: at("units") };
-        Host { network: Kernel::open(places).expect("netlink"), directory }
+        Host { network: Kernel::open(places(directory.path())).expect("netlink"), directory }
+    }
+
+    fn places(&self) -> Places {
+        places(self.directory.path())
     }
 
     fn resolv_conf(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("resolv.conf")).unwrap_or_default()
     }
+}
+
+fn places(directory: &Path) -> Places {
+    let at = |name: &str| directory.join(name);
+    Places { sys: "/sys".into(), resolv_conf: at("resolv.conf"), run: at("run"), units: at("units") }
 }
 
 /// A second namespace, as a guest or another host has it, held by a process of ours.
@@ -328,29 +334,37 @@ done
 ip addr add 192.0.2.100/24 valid_lft 600 preferred_lft 600 dev "$last"
 "#;
 
-/// Programs are looked for in `PATH`, so the test runs itself again with a client in front there.
-#[test]
-fn a_lease_takes_the_place_of_a_fixed_address() {
-    const INNER: &str = "XENNIX_TEST_CLIENT";
+/// Programs are looked for in `PATH`, so a test with a program of its own runs itself again with that in front there, and is
+/// told then where it is.
+fn with_program(test: &str, name: &str, text: &str) -> Option<std::path::PathBuf> {
+    const INNER: &str = "XENNIX_TEST_PROGRAM";
     if let Some(place) = std::env::var_os(INNER) {
-        return in_namespace(move |host| leased(host, Path::new(&place).join("broken")));
+        return Some(place.into());
     }
     let place = tempfile::tempdir().expect("a directory");
-    let program = place.path().join("dhclient");
-    std::fs::write(&program, CLIENT).expect("written");
-    // Clients that are tried before, and are not there.
+    let program = place.path().join(name);
+    std::fs::write(&program, text).expect("written");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&program, mode).expect("made a program");
+    // A client that is tried before others, and is not there.
     std::os::unix::fs::symlink("/nowhere", place.path().join("udhcpc")).expect("linked");
     let path = std::env::var("PATH").unwrap_or_default();
     let told = Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", "a_lease_takes_the_place_of_a_fixed_address", "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .env(INNER, place.path())
         .env("PATH", format!("{}:{path}", place.path().display()))
         .output()
         .expect("run");
     let text = String::from_utf8_lossy(&told.stderr);
     assert!(told.status.success(), "{text}");
+    None
+}
+
+#[test]
+fn a_lease_takes_the_place_of_a_fixed_address() {
+    if let Some(place) = with_program("a_lease_takes_the_place_of_a_fixed_address", "dhclient", CLIENT) {
+        in_namespace(move |host| leased(host, place.join("broken")));
+    }
 }
 
 async fn leased(host: Host, broken: std::path::PathBuf) {
@@ -379,4 +393,84 @@ async fn leased(host: Host, broken: std::path::PathBuf) {
     host.network.address("xapi1", &fixed("192.0.2.2", "", &[])).await.expect("set");
     let now = told("-4 -o addr show dev xapi1");
     assert!(now.contains("192.0.2.2/24") && !now.contains("192.0.2.100"), "{now}");
+}
+
+/// A stand-in for `ovs-vsctl`: it knows nothing, and makes a bridge's own port where it is told of one. When it is told of a
+/// bond, that port's size says so to whoever listens to the kernel.
+const SWITCH: &str = r#"#!/bin/sh
+case "$*" in
+    *"add-bond xapi0 bond0 eth0 eth1 "*)
+        ip link add xapi0 type veth peer name other && ip link set xapi0 mtu 1400 ;;
+    *iface-to-br* | *port-to-br* | *"get port"*) exit 1 ;;
+esac
+"#;
+
+#[test]
+fn open_vswitch_hears_of_a_bonds_cards_when_it_has_its_settings() {
+    let test = "open_vswitch_hears_of_a_bonds_cards_when_it_has_its_settings";
+    if with_program(test, "ovs-vsctl", SWITCH).is_some() {
+        in_namespace(|host| async move {
+            for name in ["eth0", "eth1"] {
+                card(name);
+                ip(&format!("link set {name} up"));
+            }
+            ip("link set eth0 alias kept");
+            let mut told_of = Listener::new(&host);
+            let network = OpenVswitch::open(host.places()).expect("netlink");
+            let below = Below::Bond {
+                device: "bond0".into(),
+                members: vec!["eth0".into(), "eth1".into()],
+                mode: "balance-slb".into(),
+                properties: vec![],
+            };
+            network.bring_up(&link("xapi0", below)).await.expect("up");
+            let heard = told_of.all();
+            let (_, after) = heard.split_once("mtu 1400").expect("the switch was told");
+            assert!(after.contains(" eth0@") && after.contains(" eth1@"), "{heard}");
+            assert!(told("link show eth0").contains("alias kept"), "it is as it was");
+        });
+    }
+}
+
+/// What the kernel tells of links, from its making on.
+struct Listener(std::process::Child, std::path::PathBuf);
+
+impl Listener {
+    fn new(host: &Host) -> Listener {
+        let place = host.directory.path().join("links");
+        let file = std::fs::File::create(&place).expect("a file");
+        let child = Command::new("ip").args(["-o", "monitor", "link"]).stdout(file).spawn().expect("ip");
+        let listener = Listener(child, place);
+        listener.until("9000");
+        listener
+    }
+
+    /// Changes a size until it is heard of.
+    fn until(&self, size: &str) {
+        for _ in 0..600 {
+            ip("link set lo mtu 8000");
+            ip(&format!("link set lo mtu {size}"));
+            if self.text().contains(&format!("mtu {size}")) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("nothing is heard");
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(&self.1).expect("text")
+    }
+
+    fn all(&mut self) -> String {
+        self.until("9100");
+        self.text()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
