@@ -103,7 +103,7 @@ impl Xapi {
         args: Vec<Value>,
     ) -> Result<Value> {
         if let Some(session) = session {
-            session::methods::touch(self, &session.reference).await;
+            session::methods::touch(self, &info.peer, &session.reference).await;
             if message.lifecycle.state() == State::Removed {
                 return Err(errors::MESSAGE_REMOVED.bare());
             }

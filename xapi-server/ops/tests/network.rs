@@ -5,6 +5,7 @@
 mod common;
 
 use common::{Host, no, str};
+use xapi_ops::{CallInfo, Peer};
 use xapi_schema::{Failure, Value};
 
 impl Host {
@@ -203,6 +204,14 @@ impl Host {
         notes
     }
 
+    /// Somebody logs in from there and out again.
+    async fn visited_by(&self, peer: Peer) {
+        let info = CallInfo::from(peer);
+        let words = ["root", common::PASSWORD, "2.21", "test"].map(Value::str);
+        let session = self.xapi.call(&info, "session.login_with_password", words.to_vec()).await;
+        self.xapi.call(&info, "session.logout", vec![session.expect("in")]).await.expect("out");
+    }
+
     async fn address(&self) -> String {
         self.text("host.get_address", [str(self.xapi.host.text())]).await
     }
@@ -241,16 +250,8 @@ async fn a_change_nobody_confirmed_is_taken_back_by_the_next_start() {
 async fn a_change_somebody_confirmed_stays_at_the_next_start() {
     let host = Host::new().await;
     host.unconfirmed().await;
-    let later = xapi_schema::DateTime::from_unix(4_000_000_000);
-    let members = [
-        ("this_host", Value::Str(host.xapi.host.text().clone())),
-        ("last_active", Value::Time(later)),
-        ("auth_user_name", Value::str("root")),
-    ];
-    let came = move |tx: &mut xapi_store::Tx| {
-        tx.create_value(xapi_schema::ClassId::Session, None, &Value::map(members)).map(drop)
-    };
-    host.xapi.store.commit(came).await.unwrap();
+    // Who asks something and goes at once has come, too.
+    host.visited_by(Peer::Network([192, 0, 2, 1].into())).await;
     for _ in 0..600 {
         if host.notes().await.is_empty() {
             break;
@@ -260,6 +261,22 @@ async fn a_change_somebody_confirmed_stays_at_the_next_start() {
     assert!(host.notes().await.is_empty(), "that somebody came is written down");
     host.starts_too_late().await;
     assert_eq!(host.address().await, "192.0.2.8");
+}
+
+#[tokio::test]
+async fn who_is_on_the_host_itself_confirms_no_change() {
+    let host = Host::new().await;
+    host.unconfirmed().await;
+    // Later than the change by the clock, and longer than it takes to see that somebody came.
+    let a_while = || tokio::time::sleep(std::time::Duration::from_millis(1_500));
+    a_while().await;
+    host.visited_by(Peer::Local).await;
+    let driver = xapi_ops::session::open_local(&host.xapi, "SM").await.unwrap();
+    a_while().await;
+    xapi_ops::session::close(&host.xapi, &driver).await;
+    assert_eq!(host.notes().await.len(), 1);
+    host.starts_too_late().await;
+    assert_eq!(host.address().await, "192.0.2.7");
 }
 
 #[tokio::test]

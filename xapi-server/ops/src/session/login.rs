@@ -92,7 +92,9 @@ pub async fn login(xapi: &Arc<Xapi>, peer: &Peer, request: LoginRequest) -> Resu
     match checked {
         Ok(grant) => {
             xapi.sessions.backoff.succeeded(&principal);
-            admit(xapi, user, originator, grant).await
+            let opened = admit(xapi, user, originator, grant).await?;
+            xapi.sessions.note_came(peer);
+            Ok(opened)
         }
         Err(refusal) => {
             let failure =

@@ -65,12 +65,17 @@ async fn logout_subject_identifier(cx: Cx, sid: String) -> Result<()> {
 }
 
 /// Notes that a session was used, unless that was noted a short while ago.
-pub async fn touch(xapi: &std::sync::Arc<crate::Xapi>, reference: &Ref<classes::Session>) {
+pub async fn touch(
+    xapi: &std::sync::Arc<crate::Xapi>,
+    peer: &crate::Peer,
+    reference: &Ref<classes::Session>,
+) {
     let now = xapi.clock.date();
     let last = xapi.store.snapshot().get(reference, session::last_active);
     if last.is_ok_and(|last| now.unix() - last.unix() >= REFRESH) {
         let reference = reference.clone();
         let _ = xapi.store.commit(move |tx| tx.set(&reference, session::last_active, now)).await;
+        xapi.sessions.note_came(peer);
     }
 }
 

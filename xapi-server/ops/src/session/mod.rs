@@ -21,7 +21,10 @@ pub use rights::{check, replaced_field};
 
 use std::{
     collections::HashMap,
-    sync::{Arc, RwLock},
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use xapi_schema::{NULL_REF, Ref, RoleSet, classes};
@@ -89,6 +92,7 @@ pub struct Sessions {
     /// What administrators are told of failed logins.
     pub(crate) failed: alert::FailedLogins,
     lanes: [tokio::sync::Semaphore; 2],
+    came: AtomicU64,
 }
 
 impl Default for Sessions {
@@ -98,6 +102,7 @@ impl Default for Sessions {
             backoff: Backoff::default(),
             failed: alert::FailedLogins::default(),
             lanes: LANES.map(tokio::sync::Semaphore::new),
+            came: AtomicU64::new(0),
         }
     }
 }
@@ -120,6 +125,18 @@ impl Sessions {
 
     fn remove(&self, reference: &str) -> Option<Arc<Session>> {
         self.open.write().unwrap_or_else(|e| e.into_inner()).remove(reference)
+    }
+
+    /// How often somebody was seen to come over the network, whose session may be over by now: who waits for that asks
+    /// whether it is still as it was.
+    pub fn came(&self) -> u64 {
+        self.came.load(Ordering::Acquire)
+    }
+
+    fn note_came(&self, peer: &crate::Peer) {
+        if !peer.is_local() {
+            self.came.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     /// Every open session.

@@ -16,14 +16,19 @@ use xapi_ops::{
 use xapi_schema::{Failure, Result, Value};
 use xapi_store::Store;
 
-/// Nobody logs in over the network here.
-struct Nobody;
+/// What root logs in with over the network.
+pub const PASSWORD: &str = "right";
+
+/// Only root logs in over the network here.
+struct Root;
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = std::result::Result<T, Refusal>> + Send + 'a>>;
 
-impl PasswordCheck for Nobody {
-    fn check<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, Grant> {
-        Box::pin(async { Err(Refusal::Authentication("nobody".into())) })
+impl PasswordCheck for Root {
+    fn check<'a>(&'a self, user: &'a str, password: &'a str) -> Answer<'a, Grant> {
+        let known = (user, password) == ("root", PASSWORD);
+        let grant = Grant { superuser: true, sid: String::new(), groups: vec![] };
+        Box::pin(async move { known.then_some(grant).ok_or(Refusal::Authentication("nobody".into())) })
     }
     fn change<'a>(&'a self, _: &'a str, _: Option<&'a str>, _: &'a str) -> Answer<'a, ()> {
         Box::pin(async { Err(Refusal::Authentication("nobody".into())) })
@@ -105,7 +110,7 @@ impl Host {
         let (mut backends, levers) = xapi_backend::sim::open(dir.path(), machine).unwrap();
         exchange(&mut backends);
         let xapi =
-            Xapi::new(store, Arc::new(SystemClock), Arc::new(Nobody), backends, Settings::default(), this);
+            Xapi::new(store, Arc::new(SystemClock), Arc::new(Root), backends, Settings::default(), this);
         xapi_ops::startup::run(&xapi, true).await;
         tokio::spawn(xapi_ops::startup::watch(xapi.clone()));
         let session = xapi_ops::session::open_local(&xapi, "test").await.unwrap();

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use xapi_schema::{
     ApiEnum, ClassId, Map, Record, Ref, Result, Value,
-    classes::{Host, Pif, Secret, Session, host, pif, secret, session},
+    classes::{Host, Pif, Secret, host, pif, secret},
 };
 use xapi_store::{Read, Tx};
 
@@ -154,12 +154,14 @@ pub fn guard(cx: &Cx) {
     let Some((this, before)) = pending(&*cx.snapshot()) else { return };
     // The work goes on when the caller hangs up.
     let cx = Cx::internal(&cx.xapi, "host.network_way_back");
+    let known = cx.xapi.sessions.came();
     tokio::spawn(async move {
+        let reached = || cx.xapi.sessions.came() != known;
         while left(&before, cx.clock().now()) > 0.0 {
             if !cx.snapshot().exists(&this) {
                 return;
             }
-            if reached(&*cx.snapshot(), before.since) {
+            if reached() {
                 match forget(&cx).await {
                     Ok(()) => return,
                     Err(failure) => tracing::error!(%failure, "that somebody came could not be noted"),
@@ -168,7 +170,7 @@ pub fn guard(cx: &Cx) {
             let rest = Duration::from_secs_f64(left(&before, cx.clock().now()).max(0.0));
             tokio::time::sleep(rest.min(LOOKS)).await;
         }
-        if cx.snapshot().exists(&this) && !reached(&*cx.snapshot(), before.since) {
+        if cx.snapshot().exists(&this) && !reached() {
             take_back(&cx, before).await;
         } else if let Err(failure) = forget(&cx).await {
             tracing::error!(%failure, "that somebody came could not be noted");
@@ -218,15 +220,6 @@ async fn make(cx: &Cx, before: Before) -> Result<()> {
         Some(this) => super::management::make(cx, &cx.host().clone(), Some(&this)).await,
         None => Ok(()),
     }
-}
-
-/// Has a session from outside been used since?
-fn reached(read: &impl Read, since: i64) -> bool {
-    read.all::<Session>().iter().any(|this| {
-        let Ok(record) = read.record(this) else { return false };
-        // Local callers have no subject to be told by; they log in without a password.
-        !record.get(session::auth_user_name).is_empty() && record.get(session::last_active).unix() > since
-    })
 }
 
 #[cfg(test)]
