@@ -1,7 +1,10 @@
 //! Disks and network cards of running domains.
 
+use std::{path::Path, time::Duration};
+
 use xapi_backend::{
     hypervisor::{Devices, Disk, DomainKind, Nic},
+    program::Program,
     storage::DataPath,
 };
 use xapi_schema::{Failure, Result};
@@ -13,6 +16,23 @@ pub struct Outcome {
     pub disks: Vec<Disk>,
     pub nics: Vec<Nic>,
     pub open: Vec<(String, String, bool)>,
+}
+
+/// Where the kernel's driver is that keeps PCI devices for guests.
+const PCI_KEEPER: &str = "/sys/bus/pci/drivers/pciback";
+
+/// Sees to it that the kernel can keep PCI devices for guests; xl gives it those it needs.
+///
+/// # Errors
+/// INTERNAL_ERROR where the kernel has no driver for that.
+pub async fn keep_pci() -> Result<()> {
+    if Path::new(PCI_KEEPER).exists() {
+        return Ok(());
+    }
+    let load = Program::new("modprobe").args(["-q", "xen-pciback"]).deadline(Duration::from_secs(60));
+    load.succeed().await.map(drop).map_err(|failure| {
+        Failure::internal(format!("the kernel can't keep PCI devices for guests (xen-pciback): {failure}"))
+    })
 }
 
 impl Shared {

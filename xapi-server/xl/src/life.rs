@@ -7,7 +7,7 @@ use xapi_schema::{Failure, Result, errors};
 
 use crate::{
     config,
-    devices::volume,
+    devices::{self, volume},
     firmware::{self, State},
     guest, image,
     records::Record,
@@ -110,6 +110,9 @@ impl Shared {
         let config = config::config(spec, &placed, &self.fresh_place(&spec.uuid))?;
         for note in &config.notes {
             tracing::warn!(vm = spec.uuid, "{note}");
+        }
+        if !config::pci(spec)?.is_empty() {
+            devices::keep_pci().await?;
         }
         let path = self.records.put_config(&spec.uuid, &config.text)?;
         let path = path.to_string_lossy();

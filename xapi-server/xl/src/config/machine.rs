@@ -282,14 +282,21 @@ pub fn common(spec: &DomainSpec, out: &mut Config) -> Result<()> {
     if platform(spec, "featureset").is_some_and(|set| !set.is_empty()) {
         out.note("platform:featureset: the guest sees what xl gives by default");
     }
-    if let Some(list) = find(&spec.details.other_config, "pci") {
-        let device = |entry: &str| entry.trim().rsplit('/').next().unwrap_or_default().to_string();
-        let devices: Vec<String> = list.split(',').map(device).filter(|d| !d.is_empty()).collect();
-        let sound = |d: &String| d.chars().all(|c| c.is_ascii_hexdigit() || ":.".contains(c));
-        if let Some(wrong) = devices.iter().find(|d| !sound(d)) {
-            return Err(errors::INVALID_VALUE.with(["other_config:pci", wrong]));
-        }
-        out.list("pci", devices)?;
+    // Whatever driver of the host has them lets go of them first.
+    out.list("pci", pci(spec)?.into_iter().map(|device| device + ",seize=1").collect())
+}
+
+/// Addresses of the host's PCI devices that a guest is given: `other_config:pci`, entries `SLOT/ADDRESS` behind each other.
+///
+/// # Errors
+/// INVALID_VALUE [key, entry].
+pub fn pci(spec: &DomainSpec) -> Result<Vec<String>> {
+    let list = find(&spec.details.other_config, "pci").unwrap_or_default();
+    let device = |entry: &str| entry.trim().rsplit('/').next().unwrap_or_default().to_string();
+    let devices: Vec<String> = list.split(',').map(device).filter(|d| !d.is_empty()).collect();
+    let sound = |d: &String| d.chars().all(|c| c.is_ascii_hexdigit() || ":.".contains(c));
+    match devices.iter().find(|d| !sound(d)) {
+        Some(wrong) => Err(errors::INVALID_VALUE.with(["other_config:pci", wrong])),
+        None => Ok(devices),
     }
-    Ok(())
 }

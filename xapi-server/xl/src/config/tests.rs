@@ -339,7 +339,7 @@ fn identity_of_windows_guests() {
     spec.details.vendor_device = true;
     lines(&spec, &["ms_vm_genid = \"generate\"", "vendor_device = \"xenserver\""]);
     spec.details.other_config = pairs(&[("pci", "0/0000:04:00.0,1/0000:05:00.1")]);
-    lines(&spec, &["pci = [ \"0000:04:00.0\", \"0000:05:00.1\" ]"]);
+    lines(&spec, &["pci = [ \"0000:04:00.0,seize=1\", \"0000:05:00.1,seize=1\" ]"]);
     spec.details.other_config = pairs(&[("pci", "0/x\"; y")]);
     refused(&spec, "INVALID_VALUE");
 }
