@@ -11,9 +11,13 @@ use xapi_facts::{
     system,
 };
 use xapi_ops::first_boot::{Hardware, Nic, Pairs};
+use xapi_xl::{Xl, xenstore::Client};
 
 /// How long a helper of the hypervisor may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a start waits for the table of domains, and for xenstore, without which there is none.
+const TABLE: Duration = Duration::from_secs(20);
+const STORE: Duration = Duration::from_secs(3);
 
 /// Facts from `/proc` and `/sys`.
 pub fn hardware() -> Hardware {
@@ -89,17 +93,19 @@ fn shares(list: Option<&str>, seen: i64, total: i64, free: i64) -> Shares {
 /// # Errors
 /// When xl does not say what the hypervisor is.
 pub async fn xen_host() -> Result<(Hardware, Told)> {
-    let info = Program::new("xl").arg("info").deadline(PATIENCE).succeed().await.context("xl info")?;
-    let list = Program::new("xl").args(["list", "-v"]).deadline(PATIENCE).succeed().await;
-    if let Err(failure) = &list {
-        tracing::warn!(%failure, "xl does not say which domains there are");
-    }
+    let info = Program::new(Xl::default().program)
+        .arg("info")
+        .deadline(PATIENCE)
+        .succeed()
+        .await
+        .context("xl info")?;
+    let list = table().await;
     let told = xapi_xl::host::info(&info);
     let number = |key: &str| told.get(key).and_then(|value| value.parse::<i64>().ok());
     let root = Root::default();
     let total = number("total_memory").context("xl info says no total_memory")?;
     let free = number("free_memory").unwrap_or(0);
-    let shares = shares(list.as_deref().ok(), system::memory(&root) >> 20, total, free);
+    let shares = shares(list.as_deref(), system::memory(&root) >> 20, total, free);
     let cpu = cpu::read(&root, Some(&told), &features(&told).await);
     let hardware = Hardware {
         memory_total: total << 20,
@@ -110,6 +116,22 @@ pub async fn xen_host() -> Result<(Hardware, Told)> {
         ..of(&root, cpu, Some(&told))
     };
     Ok((hardware, told))
+}
+
+/// Which domains there are, if that can be told at once.
+async fn table() -> Option<String> {
+    let told = match Client::with_patience(STORE).assert_answers().await {
+        Ok(()) => {
+            let list =
+                Program::new(Xl::default().program).args(["list", "-v"]).deadline(TABLE).succeed().await;
+            list.map_err(|error| error.to_string())
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(failure) = &told {
+        tracing::warn!(failure, "xl does not say which domains there are");
+    }
+    told.ok()
 }
 
 /// What guests can have of the processors. The program that says it lies beside the hypervisor's other helpers.

@@ -178,6 +178,8 @@ pub struct Started {
     pub cpu_features: String,
     /// Device names by disk position, as the guest sees them.
     pub disks: Vec<(u32, String)>,
+    /// Its agent has said all it will say as soon as it goes on; otherwise that comes as events.
+    pub has_agent: bool,
 }
 
 /// What a domain is doing.

@@ -14,6 +14,9 @@ use tokio::{
     process::{Child, Command},
 };
 
+/// Lines of complaint that are kept from each end.
+const TOLD: usize = 4;
+
 /// How a program ended and what it printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
@@ -59,7 +62,7 @@ pub enum Error {
         program: String,
         /// Exit status.
         status: i32,
-        /// Last lines of its standard error.
+        /// Lines of its standard error, as [`complaint`] chooses them.
         told: String,
     },
 }
@@ -179,8 +182,7 @@ impl Program {
         if output.status == 0 {
             return Ok(output.stdout);
         }
-        let lines: Vec<&str> = output.stderr.trim().lines().collect();
-        let told = lines[lines.len().saturating_sub(5)..].join("; ");
+        let told = complaint(&output.stderr);
         Err(Error::Failed { program: self.name(), status: output.status, told })
     }
 
@@ -201,6 +203,19 @@ impl Program {
 
     fn not_started(&self, error: std::io::Error) -> Error {
         Error::Start { program: self.name(), error }
+    }
+}
+
+/// What a program complained of, in one line. Some say last what went wrong, and some say it first and then what they could
+/// not undo: of much, the first and the last lines are kept.
+pub fn complaint(stderr: &str) -> String {
+    let lines: Vec<&str> = stderr.trim().lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    match lines.len().checked_sub(2 * TOLD) {
+        None | Some(0) => lines.join("; "),
+        Some(left) => {
+            let (first, last) = (lines[..TOLD].join("; "), lines[TOLD + left..].join("; "));
+            format!("{first}; ...; {last}")
+        }
     }
 }
 
@@ -255,6 +270,15 @@ mod tests {
         let failed = shell("echo why >&2; exit 3").succeed().await.expect_err("fails");
         assert_eq!(failed.to_string(), "sh failed with 3: why");
         assert_eq!(shell("kill -ABRT $$").run().await.expect("runs").status, 134);
+    }
+
+    #[test]
+    fn of_a_long_complaint_both_ends_are_kept() {
+        let lines = |n: usize| (1..=n).map(|n| format!("{n}\n")).collect::<String>();
+        assert_eq!(complaint(""), "");
+        assert_eq!(complaint(" why \n\n"), "why");
+        assert_eq!(complaint(&lines(8)), "1; 2; 3; 4; 5; 6; 7; 8");
+        assert_eq!(complaint(&lines(100)), "1; 2; 3; 4; ...; 97; 98; 99; 100");
     }
 
     #[tokio::test]

@@ -32,6 +32,8 @@ pub async fn watch(xapi: Arc<Xapi>) {
     loop {
         // A scan and the end of a disk are reasons.
         let _ = tokio::time::timeout(LOOKS, xapi.garbage.notified()).await;
+        // Before that, nobody has said which disks guests use.
+        xapi.known.wait(true).await;
         round(&xapi).await;
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::join_all};
 use xapi_schema::{
     ClassId, Failure, Ref, Result,
     classes::{self, TaskAllowedOperations, Vdi, task},
@@ -89,7 +89,8 @@ fn refresh_disk<C: Guarded>(tx: &mut Tx, this: &Ref<C>) -> Result<()> {
 /// Marks an object, waiting for others if need be.
 ///
 /// # Errors
-/// The rule that refuses it, TASK_CANCELLED [task], or OTHER_OPERATION_IN_PROGRESS once patience ends.
+/// The rule that refuses it, TASK_CANCELLED [task], OTHER_OPERATION_IN_PROGRESS once patience ends, or HOST_STILL_BOOTING
+/// while it is not known what runs.
 pub async fn enter<C: Guarded>(
     cx: &Cx,
     this: &Ref<C>,
@@ -97,6 +98,10 @@ pub async fn enter<C: Guarded>(
     asked: Asked,
     patience: Patience,
 ) -> Result<Mark<C>> {
+    // What the toolstack does by itself comes before it is known, to find it out.
+    if C::asks_hypervisor(op) && !cx.session.is_internal() {
+        cx.xapi.known.assert()?;
+    }
     offer_cancel(cx).await?;
     let began = tokio::time::Instant::now();
     loop {
@@ -190,9 +195,7 @@ pub async fn enter_all<C: Guarded>(cx: &Cx, all: &[Ref<C>], op: C::Op) -> Result
     Ok(marks)
 }
 
-/// Takes marks away, last first.
+/// Takes marks away, last first; the store makes one change of them all.
 pub async fn leave_all<C: Guarded>(marks: Vec<Mark<C>>) {
-    for mark in marks.into_iter().rev() {
-        mark.leave().await;
-    }
+    join_all(marks.into_iter().rev().map(Mark::leave)).await;
 }

@@ -18,6 +18,7 @@ pub mod first_boot;
 pub mod garbage;
 pub mod guard;
 mod handlers;
+mod known;
 mod meter;
 pub mod metrics;
 mod outside;

@@ -5,14 +5,21 @@ use std::sync::Arc;
 
 use xapi_schema::{
     Map, Ref, Result,
-    classes::{Host, Pool, Sr, Vbd, Vdi, Vif, Vm, VmAppliance, host, pool, sr},
+    classes::{Cls, Host, Pool, Sr, Vbd, Vdi, Vif, Vm, VmAppliance, host, pool, sr},
 };
 use xapi_store::{Read, Tx};
 
 use crate::{
     Cx, Xapi,
     first_boot::{Served, agree_drivers},
-    handlers::{console, host::way_back, pbd, pif, sr as repository, vm, vtpm},
+    handlers::{
+        console,
+        host::way_back,
+        message::{self, Note},
+        pbd, pif, sr as repository,
+        vm::{self, reconcile::When},
+        vtpm,
+    },
     rules,
 };
 
@@ -95,10 +102,23 @@ const FRESH: &[Fresh] = &[
     },
 ];
 
+/// How often a hypervisor that did not answer is asked again.
+const ASKS: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// Brings objects in line with the world. Failures are logged: a host with a broken SR must still start.
 pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     let cx = Cx::internal(xapi, "xapi.startup");
-    let mut cut = vm::reconcile::all(&cx).await;
+    let mut cut = match vm::reconcile::all(&cx, When::AtStart).await {
+        Ok(cut) => Some(cut),
+        Err(failure) => {
+            tracing::error!(%failure, "the hypervisor does not say what runs; it is asked again while clients are served");
+            let what =
+                format!("It is not known what runs: {failure}. What is shown is as it was last known.");
+            tell(&cx, SILENT, &what).await;
+            None
+        }
+    };
+    xapi.known.set(cut.is_some());
     if !cx.xapi.settings.given_drivers {
         let served = Served::by(&*cx.xapi.backends.storage);
         let agreed = cx.commit(move |tx| agree_drivers(tx, &served)).await;
@@ -111,21 +131,22 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     }
     pbd::plug_all(&cx).await;
     // First what is used is counted, so that what goes next takes nothing from anybody.
-    if let Err(failure) = cx.xapi.backends.hypervisor.settle().await {
-        tracing::error!(%failure, "what domains use could not be sorted out");
+    if cut.is_some() {
+        count_used(&cx).await;
     }
     if let Err(failure) = vtpm::settle(&cx).await {
         tracing::error!(%failure, "what TPMs keep could not be found out");
     }
-    vm::reconcile::end_half_made(&cx, &mut cut).await;
+    if let Some(cut) = &mut cut {
+        vm::reconcile::end_half_made(&cx, cut).await;
+    }
     if let Err(failure) = cx.commit(crate::transfer::sweep).await {
         tracing::error!(%failure, "disks held by an earlier process could not be let go of");
     }
     crate::unfinished::sweep(&cx).await;
-    if let Err(failure) = vm::suspend::settle(&cx).await {
-        tracing::error!(%failure, "suspends that were cut short could not be sorted out");
+    if cut.is_some() {
+        settle(&cx).await;
     }
-    vm::reconcile::agree_devices(&cx).await;
     if let Err(failure) = cx.commit(recompute).await {
         tracing::error!(%failure, "what is allowed could not be worked out");
     }
@@ -137,7 +158,63 @@ pub async fn run(xapi: &Arc<Xapi>, make_storage: bool) {
     if let Err(failure) = pif::watch(&cx).await {
         tracing::warn!(%failure, "the network cards do not say how they are");
     }
-    vm::reconcile::restart(&cx, cut).await;
+    if let Some(cut) = cut {
+        vm::reconcile::restart(&cx, cut).await;
+    }
+}
+
+/// Opens what domains use, and closes what nobody does.
+async fn count_used(cx: &Cx) {
+    if let Err(failure) = cx.xapi.backends.hypervisor.settle().await {
+        tracing::error!(%failure, "what domains use could not be sorted out");
+    }
+}
+
+/// Sorts out what was cut short in the middle of a domain's life.
+async fn settle(cx: &Cx) {
+    if let Err(failure) = vm::suspend::settle(cx).await {
+        tracing::error!(%failure, "suspends that were cut short could not be sorted out");
+    }
+    vm::reconcile::agree_devices(cx).await;
+}
+
+/// Messages about this host when its hypervisor does not answer, and when it does.
+const SILENT: &str = "HYPERVISOR_SILENT";
+const ANSWERS: &str = "HYPERVISOR_ANSWERS";
+
+/// Leaves a message about this host.
+async fn tell(cx: &Cx, name: &str, what: &str) {
+    let (home, now) = (cx.host().clone(), cx.clock().date());
+    let (name, body) = (name.to_string(), what.to_string());
+    let written = cx.commit(move |tx| {
+        let obj_uuid = tx.get(&home, host::uuid)?;
+        message::write(tx, &Note { name, priority: 2, cls: Cls::Host, obj_uuid, body }, now)
+    });
+    if let Err(failure) = written.await {
+        tracing::warn!(%failure, "a message could not be written");
+    }
+}
+
+/// Makes up for what a start could not find out, as often as one could not.
+async fn catch_up(cx: &Cx) {
+    loop {
+        cx.xapi.known.wait(false).await;
+        tokio::time::sleep(ASKS).await;
+        let mut cut = match vm::reconcile::all(cx, When::Late).await {
+            Ok(cut) => cut,
+            Err(failure) => {
+                tracing::debug!(%failure, "the hypervisor still does not say what runs");
+                continue;
+            }
+        };
+        count_used(cx).await;
+        vm::reconcile::end_half_made(cx, &mut cut).await;
+        settle(cx).await;
+        cx.xapi.known.set(true);
+        tracing::info!("the hypervisor has said what runs");
+        tell(cx, ANSWERS, "It is known again what runs.").await;
+        vm::reconcile::restart(cx, cut).await;
+    }
 }
 
 /// Tells clients where they reach consoles, once it is known which port that is.
@@ -168,7 +245,8 @@ pub async fn watch(xapi: Arc<Xapi>) {
             tokio::time::sleep(MEMORY).await;
         }
     };
-    tokio::join!(vm::guest::watch(xapi), network, memory);
+    let known = Cx::internal(&xapi, "xapi.startup");
+    tokio::join!(vm::guest::watch(xapi), catch_up(&known), network, memory);
 }
 
 /// Makes the SRs of a fresh host; one that has local storage is not fresh.

@@ -98,6 +98,8 @@ pub struct Xapi {
     pub garbage: tokio::sync::Notify,
     /// Hypervisor, storage, network, host.
     pub backends: Backends,
+    /// What runs on this host is known.
+    pub known: crate::known::Known,
     /// The last that was measured.
     pub sampler: crate::metrics::Sampler,
     /// Who may log in.
@@ -129,6 +131,7 @@ impl Xapi {
             work_done: tokio::sync::Notify::new(),
             garbage: tokio::sync::Notify::new(),
             backends,
+            known: Default::default(),
             sampler: crate::metrics::Sampler::default(),
             passwords,
             host,

@@ -57,16 +57,18 @@ pub struct Options {
 }
 
 impl Domains {
-    /// Opens the host's domains; what must survive a restart is kept in `dir`. Nothing is touched, but what an earlier
-    /// toolstack began is waited for.
+    /// Opens the host's domains; what must survive a restart is kept in `dir`. Nothing is touched. Which domains there are is
+    /// said only when what an earlier toolstack began has ended.
     ///
     /// # Errors
     /// A directory that cannot be used.
     pub fn open(dir: &Path, mut options: Options) -> std::io::Result<Domains> {
-        earlier::wait(&options.xl.program, dir);
+        let earlier = earlier::ended(&options.xl.program, dir);
         options.xl.variables.push((earlier::VARIABLE, dir.as_os_str().to_owned()));
         let tpms = Tpms::open(&dir.join("tpm"), options.tpm)?;
         let shared = Arc::new(Shared {
+            earlier,
+            turns: tokio::sync::Semaphore::new(options.xl.at_once.max(1)),
             xl: options.xl,
             store: options.store,
             storage: options.storage,
@@ -81,6 +83,7 @@ impl Domains {
             dumping: tokio::sync::Mutex::default(),
             events: broadcast::channel(1024).0,
             look: Notify::new(),
+            idle: Notify::new(),
             ended: watch::channel(0).0,
             told: Mutex::default(),
             busy: Mutex::default(),
@@ -261,6 +264,9 @@ impl Hypervisor for Domains {
             fresh,
             memory: row.memory << 20,
         };
+        self.shared.store.assert_answers().await?;
+        // A thread that ended without a word has nothing to wait for either.
+        let _ = self.shared.earlier.clone().wait_for(|ended| *ended).await;
         let mut all = Vec::new();
         for row in self.shared.rows().await?.into_iter().filter(|row| !row.dying) {
             let fresh = self.shared.is_fresh(&row).await?;

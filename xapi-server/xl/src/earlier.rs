@@ -11,6 +11,7 @@ use nix::{
     sys::signal::{Signal, killpg},
     unistd::{Pid, getpgid},
 };
+use tokio::sync::watch;
 
 /// Given to every child; its value is the directory of what is kept of domains.
 pub const VARIABLE: &str = "XENNIX_XL";
@@ -40,8 +41,19 @@ fn children(program: &str, dir: &Path) -> Vec<i32> {
     numbers.filter(ours).collect()
 }
 
+/// Becomes true when none is left. A thread of its own waits: it must not hold up the end of the toolstack either.
+pub fn ended(program: &Path, dir: &Path) -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    let (program, dir) = (program.to_path_buf(), dir.to_path_buf());
+    std::thread::spawn(move || {
+        wait(&program, &dir);
+        sender.send_replace(true);
+    });
+    receiver
+}
+
 /// Returns when none is left; ends those that take too long.
-pub fn wait(program: &Path, dir: &Path) {
+fn wait(program: &Path, dir: &Path) {
     // The kernel keeps 15 bytes of a name.
     let name: String = program.file_name().unwrap_or_default().to_string_lossy().chars().take(15).collect();
     let begun = Instant::now();

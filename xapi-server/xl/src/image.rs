@@ -12,7 +12,7 @@ use tokio::{
     process::{Child, Command},
     time::timeout,
 };
-use xapi_backend::storage::Storage;
+use xapi_backend::{program::complaint, storage::Storage};
 use xapi_schema::{Failure, Result, errors};
 
 use crate::tool::Xl;
@@ -85,9 +85,7 @@ impl Running {
         if status.success() {
             return Ok(());
         }
-        let told = self.told.await.unwrap_or_default();
-        let lines: Vec<&str> = told.trim().lines().collect();
-        let told = lines[lines.len().saturating_sub(5)..].join("; ");
+        let told = complaint(&self.told.await.unwrap_or_default());
         Err(Failure::internal(format!("xl {what} failed with {status}: {told}")))
     }
 }

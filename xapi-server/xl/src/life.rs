@@ -120,10 +120,13 @@ impl Shared {
         if let Some(tpm) = &spec.details.tpm {
             self.tpms.begin(tpm).await?;
         }
+        // Waiting for others is not a part of the time xl has.
+        let turn = self.turn().await?;
         let made = match &memory {
             None => self.xl.slow(&["create", "-e", "-p", "-q", &path]).await.map(|_| ()),
             Some((sr, location)) => image::restore(&self.xl, &self.storage, &path, (sr, location)).await,
         };
+        drop(turn);
         if let Err(failure) = made {
             return Err(self.explain(spec, failure).await);
         }
@@ -157,18 +160,26 @@ impl Shared {
             cpu_vendor: self.cpu_vendor.clone(),
             cpu_features: String::new(),
             disks,
+            // Asking now would hold up the answer, while the guest begins to work.
+            has_agent: false,
         })
     }
 
     /// Why xl could not build, in the API's words where it has some.
     async fn explain(&self, spec: &DomainSpec, failure: Failure) -> Failure {
         let text = failure.params.join(" ");
-        if text.contains("failed to free memory") || text.contains("Not enough memory") {
+        let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        // Of the last two, a kernel that does not fit into the guest's memory is told as well.
+        let (surely, perhaps) =
+            (["failed to free memory", "Not enough memory"], ["Out of memory", "Cannot allocate memory"]);
+        if says(&surely) || says(&perhaps) {
             let free = self.xl.quick(&["info"]).await.unwrap_or_default();
             let free = free.lines().find_map(|line| line.strip_prefix("free_memory")?.split(':').nth(1));
             let free: i64 = free.and_then(|mib| mib.trim().parse().ok()).unwrap_or(0);
-            let params = [spec.memory_target.to_string(), (free << 20).to_string()];
-            return errors::HOST_NOT_ENOUGH_FREE_MEMORY.with(params);
+            if says(&surely) || free << 20 < spec.memory_target {
+                let params = [spec.memory_target.to_string(), (free << 20).to_string()];
+                return errors::HOST_NOT_ENOUGH_FREE_MEMORY.with(params);
+            }
         }
         if text.contains("bootloader") {
             return errors::BOOTLOADER_FAILED.with([spec.uuid.clone(), text]);

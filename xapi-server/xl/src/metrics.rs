@@ -102,6 +102,7 @@ fn by_number(times: impl Iterator<Item = (usize, f64)>, least: usize) -> Vec<f64
 #[async_trait]
 impl MetricsSource for Metrics {
     async fn read(&self) -> Result<Reading> {
+        self.store.assert_answers().await?;
         let told = info(&self.xl.quick(&["info"]).await?);
         let list = self.xl.quick(&["list", "-v"]).await?;
         let vcpus = vcpus(&self.xl.quick(&["vcpu-list"]).await?);

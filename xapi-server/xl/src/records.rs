@@ -99,13 +99,13 @@ impl Records {
         write(&path, &bytes).map_err(|e| broken(&path, &e))
     }
 
-    /// Writes a configuration for xl.
+    /// Writes a configuration for xl, which reads it at once: after a crash of the machine nobody needs it.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn put_config(&self, uuid: &str, text: &str) -> Result<PathBuf> {
         let path = self.config_path(uuid)?;
-        write(&path, text.as_bytes()).map_err(|e| broken(&path, &e))?;
+        replace(&path, text.as_bytes()).map_err(|e| broken(&path, &e))?;
         Ok(path)
     }
 
@@ -146,11 +146,22 @@ fn broken(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::internal(format!("{}: {error}", path.display()))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Puts a file in the place of another.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::rename(beside(path, bytes)?.0, path)
+}
+
+/// A new file of root alone.
+fn beside(path: &Path, bytes: &[u8]) -> io::Result<(PathBuf, File)> {
     use std::os::unix::fs::OpenOptionsExt;
     let beside = path.with_extension("new");
     let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;
+    Ok((beside, file))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (beside, file) = beside(path, bytes)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
     File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()

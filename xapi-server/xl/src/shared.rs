@@ -39,9 +39,15 @@ pub struct Shared {
     pub core_dumps: std::path::PathBuf,
     /// Dumps are written one after the other.
     pub dumping: tokio::sync::Mutex<()>,
+    /// What an earlier toolstack began has ended.
+    pub earlier: watch::Receiver<bool>,
+    /// Turns to build a domain, given in the order they are asked for.
+    pub turns: tokio::sync::Semaphore,
     pub events: broadcast::Sender<DomainEvent>,
     /// Somebody new listens, or a look is due for another reason.
     pub look: Notify,
+    /// What was being worked at is not any more.
+    pub idle: Notify,
     /// Counts how often some domain ended.
     pub ended: watch::Sender<u64>,
     /// Ends that were told, by domain number.
@@ -60,6 +66,7 @@ impl Drop for Busy<'_> {
             *count -= 1;
             if *count == 0 {
                 busy.remove(&self.1);
+                self.0.idle.notify_one();
             }
         }
     }
@@ -78,6 +85,7 @@ impl Shared {
 
     /// Every domain but the control domain.
     pub async fn rows(&self) -> Result<Vec<Row>> {
+        self.store.assert_answers().await?;
         Ok(table::rows(&self.xl.quick(&["list", "-v"]).await?))
     }
 
@@ -106,6 +114,11 @@ impl Shared {
     pub async fn need(&self, uuid: &str) -> Result<u32> {
         let found = self.find(uuid).await?;
         found.ok_or_else(|| Failure::internal(format!("there is no domain {uuid}")))
+    }
+
+    /// Waits for a turn to build a domain; it ends when the answer is dropped.
+    pub async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
+        self.turns.acquire().await.map_err(|error| Failure::internal(error.to_string()))
     }
 
     /// Marks a domain as being worked at.

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
 use xapi_backend::hypervisor::{DomainEvent, Happened};
 use xapi_schema::Result;
 
@@ -23,6 +26,8 @@ const LOOK: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(2);
 /// Changes of an agent are told at most this often.
 const CALM: Duration = Duration::from_secs(1);
+/// How long the first look at what an agent wrote waits.
+const FIRST: Duration = Duration::from_secs(3);
 /// Looks a domain may stay suspended without being saved by us.
 const SUSPENDED: u32 = 3;
 
@@ -63,16 +68,54 @@ async fn follow(shared: &Weak<Shared>, seen: &mut Seen) -> Result<()> {
     loop {
         let Some(strong) = shared.upgrade() else { return Ok(()) };
         let again = look(&strong, seen).await?;
-        let _ = timeout(if again { RETRY } else { LOOK }, async {
-            tokio::select! {
-                _ = begun.next() => {}
-                _ = ended.next() => {}
-                () = strong.look.notified() => {}
+        let until = Instant::now() + if again { RETRY } else { LOOK };
+        loop {
+            let fired = timeout_at(until, async {
+                tokio::select! {
+                    _ = ended.next() => true,
+                    () = strong.look.notified() => true,
+                    _ = begun.next() => false,
+                    () = strong.idle.notified() => false,
+                }
+            });
+            if fired.await.unwrap_or(true) {
+                break;
             }
-        })
-        .await;
+            begun.drain();
+            notice(&strong, seen).await?;
+        }
         begun.drain();
         ended.drain();
+    }
+}
+
+/// Domains that have come, by xenstore alone: a child of xl's while one is being built would be a part of the price of
+/// every start.
+async fn notice(shared: &Arc<Shared>, seen: &mut Seen) -> Result<()> {
+    for name in shared.store.directory("/local/domain").await? {
+        let Some(domid) = name.parse::<u32>().ok().filter(|domid| *domid != 0) else { continue };
+        if seen.domains.contains_key(&domid) {
+            continue;
+        }
+        let vm = shared.store.find(&format!("/local/domain/{domid}/vm")).await?;
+        // A count may follow that tells domains of one uuid apart.
+        let uuid = vm.as_deref().and_then(|vm| vm.strip_prefix("/vm/")?.get(..36)).map(str::to_owned);
+        // One that cannot be told yet is seen by the next look. One of ours has nothing to say while it is being built, and
+        // what is asked of xenstore then would hold up its building.
+        if let Some(uuid) = uuid.filter(|uuid| !shared.is_busy(uuid)) {
+            follow_new(shared, seen, domid, &uuid);
+            seen.domains.insert(domid, uuid);
+        }
+    }
+    Ok(())
+}
+
+/// Begins to follow a domain that was not there at the last look.
+fn follow_new(shared: &Arc<Shared>, seen: &mut Seen, domid: u32, uuid: &str) {
+    let watching = tokio::spawn(follow_agent(Arc::downgrade(shared), domid, uuid.to_string()));
+    seen.agents.insert(domid, watching);
+    if seen.looked && !shared.is_busy(uuid) {
+        tell(shared, uuid, Happened::Appeared);
     }
 }
 
@@ -89,11 +132,7 @@ async fn look(shared: &Arc<Shared>, seen: &mut Seen) -> Result<bool> {
     for row in rows.iter().filter(|row| !row.dying) {
         now.insert(row.domid, row.uuid.clone());
         if !seen.domains.contains_key(&row.domid) {
-            let watching = tokio::spawn(follow_agent(Arc::downgrade(shared), row.domid, row.uuid.clone()));
-            seen.agents.insert(row.domid, watching);
-            if seen.looked && !shared.is_busy(&row.uuid) {
-                tell(shared, &row.uuid, Happened::Appeared);
-            }
+            follow_new(shared, seen, row.domid, &row.uuid);
         }
         if row.shut_down && row.reason == Some(2) && !shared.is_busy(&row.uuid) {
             // Somebody else saves it, or a save of ours was cut short and xl is about to undo it.
@@ -153,8 +192,10 @@ async fn follow_agent(shared: Weak<Shared>, domid: u32, uuid: String) {
         });
     }
     drop(sender);
+    // Watches tell at once that there is something, which for a new domain is nothing yet.
+    let mut calm = FIRST;
     while changes.recv().await.is_some() {
-        tokio::time::sleep(CALM).await;
+        tokio::time::sleep(std::mem::replace(&mut calm, CALM)).await;
         while changes.try_recv().is_ok() {}
         let Some(strong) = shared.upgrade() else { return };
         tell(&strong, &uuid, Happened::Agent);

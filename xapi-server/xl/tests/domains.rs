@@ -191,6 +191,86 @@ async fn a_create_that_hangs_leaves_no_domain() {
 }
 
 #[tokio::test]
+async fn domains_are_built_as_many_at_once_as_there_are_turns() {
+    let bench = Bench::new().await;
+    let domains = bench.open_with(xapi_xl::Xl { at_once: 1, ..bench.stub.xl(LONG) });
+    bench.stub.mode("noted");
+    let guest = |n: u32| DomainSpec {
+        uuid: format!("0e260f5c-8fb8-48c9-90fb-d389a294d2{n:02}"),
+        disks: vec![],
+        ..bench.spec()
+    };
+    let all = futures_util::future::join_all((0..5).map(|n| domains.build(guest(n)))).await;
+    let mut numbers: Vec<i64> = all.into_iter().map(|started| started.unwrap().domid).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+    let calls = bench.stub.read("calls");
+    let made: Vec<&str> = calls
+        .lines()
+        .filter_map(|call| call.split(' ').next())
+        .filter(|c| ["create", "built"].contains(c))
+        .collect();
+    assert_eq!(made, ["create", "built"].repeat(5), "{calls}");
+}
+
+#[tokio::test]
+async fn a_start_has_two_children_and_its_guest_is_heard() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    let mut events = domains.events();
+    let asked = |word: &str| bench.stub.read("calls").lines().filter(|call| call.starts_with(word)).count();
+    // One look at the beginning, one for who listens now, and perhaps one for watches, which fire when they are set.
+    let (begun, mut known) = (tokio::time::Instant::now(), 0);
+    while asked("list") < 2 || asked("list") > known {
+        assert!(begun.elapsed() < LONG, "nobody looks, or all the time");
+        known = asked("list");
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    let before = bench.stub.read("calls");
+    let domid = bench.built(&domains).await;
+    bench.daemon.fire("@introduceDomain");
+    domains.unpause(UUID).await.unwrap();
+    bench.daemon.set(&format!("/local/domain/{domid}/data/updated"), "1");
+    event(&mut events, |what| *what == Happened::Agent).await;
+    let calls = bench.stub.read("calls");
+    let children: Vec<&str> =
+        calls[before.len()..].lines().filter_map(|call| call.split(' ').next()).collect();
+    assert_eq!(children, ["create", "unpause"]);
+}
+
+#[tokio::test]
+async fn a_start_that_fails_says_why() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    // Recorded from Xen 4.20: what went wrong comes first, and what cannot be undone after it.
+    let end =
+        "libxl: error: libxl_domain.c:354:libxl_domain_info: Domain 8:Getting domain info: No such process
+libxl: error: libxl_domain.c:1179:libxl__destroy_domid: Domain 8:Non-existant domain
+libxl: error: libxl_domain.c:1133:domain_destroy_callback: Domain 8:Unable to destroy guest
+libxl: error: libxl_domain.c:1060:domain_destroy_cb: Domain 8:Destruction of domain failed
+";
+    let small = "xc: error: panic: xg_dom_core.c:536: xc_dom_chk_alloc_pages: segment kernel too large (0x3200 > 0x4000 - 0x1000 pages): Out of memory
+libxl: error: libxl_dom.c:589:libxl__build_dom: xc_dom_build_image failed: No such file or directory
+libxl: error: libxl_create.c:1695:domcreate_rebuild_done: Domain 8:cannot (re-)build domain: -3
+";
+    let slow = "libxl: error: libxl_dm.c:3607:device_model_postconfig_done: Domain 8:Post DM startup configs failed, rc=-9
+libxl: error: libxl_create.c:1957:domcreate_devmodel_started: Domain 8:device model did not start: -9
+";
+    bench.stub.mode("create-fails");
+    for (free, begin, code, told) in [
+        (1256, small, "INTERNAL_ERROR", "segment kernel too large"),
+        (10, small, "HOST_NOT_ENOUGH_FREE_MEMORY", "10485760"),
+        (1256, slow, "FAILED_TO_START_EMULATOR", "Post DM startup configs failed"),
+    ] {
+        bench.stub.write("info", &format!("free_memory            : {free}\n"));
+        bench.stub.write("complaint", &format!("{begin}{end}"));
+        let failure = domains.build(bench.spec()).await.unwrap_err();
+        assert_eq!(failure.code, code, "{failure}");
+        assert!(failure.to_string().contains(told), "{failure}");
+    }
+}
+
+#[tokio::test]
 async fn a_half_built_domain_goes_when_xl_answers_again() {
     let bench = Bench::new().await;
     let mut xl = bench.stub.xl(LONG);

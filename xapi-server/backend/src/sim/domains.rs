@@ -161,6 +161,7 @@ impl Domains {
             cpu_vendor: self.machine.cpu_vendor.clone(),
             cpu_features: self.machine.cpu_features.clone(),
             disks,
+            has_agent: true,
         })
     }
 

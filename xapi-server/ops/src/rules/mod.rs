@@ -44,6 +44,10 @@ pub trait Guarded: ClassTag + Sized + 'static {
     const ALLOWED: Field<Self, Vec<Self::Op>>;
     /// Operations that are advertised, in the order clients see them.
     const ADVERTISED: &'static [Self::Op];
+    /// What it does is done by the hypervisor, or depends on what runs.
+    fn asks_hypervisor(_: Self::Op) -> bool {
+        false
+    }
     /// May this operation begin?
     ///
     /// # Errors

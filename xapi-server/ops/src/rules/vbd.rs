@@ -23,6 +23,10 @@ impl Guarded for Vbd {
     const ADVERTISED: &'static [Op] =
         &[Op::Attach, Op::Unpause, Op::Unplug, Op::Plug, Op::Insert, Op::UnplugForce, Op::Pause, Op::Eject];
 
+    fn asks_hypervisor(op: Op) -> bool {
+        matches!(op, Op::Plug | Op::Unplug | Op::UnplugForce | Op::Insert | Op::Eject)
+    }
+
     fn check(read: &impl Read, this: &Ref<Vbd>, op: Op, asked: Asked) -> Result<()> {
         let record = read.record(this)?;
         alone(this, record, op)?;

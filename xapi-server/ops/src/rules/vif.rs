@@ -20,6 +20,10 @@ impl Guarded for Vif {
     const ALLOWED: Field<Vif, Vec<Op>> = vif::allowed_operations;
     const ADVERTISED: &'static [Op] = &[Op::Attach, Op::Unplug, Op::Plug];
 
+    fn asks_hypervisor(op: Op) -> bool {
+        matches!(op, Op::Plug | Op::Unplug)
+    }
+
     fn check(read: &impl Read, this: &Ref<Vif>, op: Op, _: Asked) -> Result<()> {
         let record = read.record(this)?;
         all_alone("VIF", this.as_str(), &record.get(vif::current_operations))?;

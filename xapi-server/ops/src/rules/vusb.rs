@@ -17,6 +17,10 @@ impl Guarded for Vusb {
     const ALLOWED: Field<Vusb, Vec<Op>> = vusb::allowed_operations;
     const ADVERTISED: &'static [Op] = &[Op::Attach, Op::Unplug, Op::Plug];
 
+    fn asks_hypervisor(op: Op) -> bool {
+        matches!(op, Op::Plug | Op::Unplug)
+    }
+
     fn check(read: &impl Read, this: &Ref<Vusb>, op: Op, _: Asked) -> Result<()> {
         let record = read.record(this)?;
         all_alone("VUSB", this.as_str(), &record.get(vusb::current_operations))?;

@@ -68,6 +68,11 @@ impl Session {
         })
     }
 
+    /// The toolstack itself and no client.
+    pub fn is_internal(&self) -> bool {
+        self.reference.as_str() == NULL_REF
+    }
+
     /// True for a session of this user or of a member of this group.
     pub fn is_of(&self, sid: &str) -> bool {
         !self.superuser && (self.sid == sid || self.groups.iter().any(|group| group == sid))

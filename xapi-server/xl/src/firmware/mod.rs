@@ -302,7 +302,10 @@ impl Shared {
         if let Some(tpm) = &probe.details.tpm {
             self.tpms.begin(tpm).await?;
         }
-        self.xl.slow(&["create", "-e", "-q", &path.to_string_lossy()]).await?;
+        {
+            let _turn = self.turn().await?;
+            self.xl.slow(&["create", "-e", "-q", &path.to_string_lossy()]).await?;
+        }
         let domid = self.need(&probe.uuid).await?;
         let until = Instant::now() + PATIENCE;
         loop {

@@ -135,7 +135,20 @@ impl Client {
 
     /// The daemon of this host.
     pub fn of_host() -> Client {
-        Client::new(PLACES.iter().map(PathBuf::from).collect(), Duration::from_secs(10))
+        Client::with_patience(Duration::from_secs(10))
+    }
+
+    /// The daemon of this host, which has so long to answer.
+    pub fn with_patience(deadline: Duration) -> Client {
+        Client::new(PLACES.iter().map(PathBuf::from).collect(), deadline)
+    }
+
+    /// The daemon is there and answers. To be asked before a child that would wait for it without end.
+    ///
+    /// # Errors
+    /// As [`Error`].
+    pub async fn assert_answers(&self) -> Result<()> {
+        self.find("/local/domain/0/domid").await.map(|_| ())
     }
 
     async fn link(&self) -> Result<Arc<Link>> {

@@ -236,6 +236,7 @@ case $(cat "$d/mode" 2>/dev/null) in
     fail) echo "libxl: error: no" >&2; exit 1;;
 esac
 mode=$(cat "$d/mode" 2>/dev/null)
+[ "$mode" = create-fails ] && [ "$1" = create ] && { cat "$d/complaint" >&2; exit 3; }
 [ "$mode" = destroy-fails ] && [ "$1" = destroy ] && exit 1
 case $1 in
     info) cat "$d/info" 2>/dev/null;;
@@ -246,7 +247,8 @@ case $1 in
         cp "$last" "$d/config"
         n=$(( $(cat "$d/last" 2>/dev/null || echo 0) + 1 )); echo $n >"$d/last"
         echo "$uuid $n 96 1 --p--- 0.0 $uuid - -" >>"$d/table"
-        case $mode in create-hangs|destroy-fails) sleep 1000;; esac;;
+        case $mode in create-hangs|destroy-fails) sleep 1000;; esac
+        [ "$mode" != noted ] || { sleep 0.1; echo "built $n" >>"$d/calls"; };;
     restore)
         cat "$4" >"$d/restored"
         uuid=$(sed -n 's/^uuid = "\(.*\)"/\1/p' "$4")

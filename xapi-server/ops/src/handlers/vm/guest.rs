@@ -107,7 +107,10 @@ fn write(tx: &mut Tx, this: &Ref<Vm>, data: AgentData, now: DateTime) -> Result<
 pub async fn watch(xapi: Arc<Xapi>) {
     let mut events = xapi.backends.hypervisor.events();
     loop {
-        match events.recv().await {
+        let event = events.recv().await;
+        // What a start finds out comes first.
+        xapi.known.wait(true).await;
+        match event {
             Ok(event) => react(&xapi, event).await,
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "domain events were missed; looking at every domain");
@@ -149,7 +152,7 @@ fn is_free(cx: &Cx, this: &Ref<Vm>) -> bool {
 }
 
 /// Looks at a domain again when no operation is at work on its VM any more.
-fn later(cx: &Cx, this: &Ref<Vm>) {
+pub fn later(cx: &Cx, this: &Ref<Vm>) {
     let (xapi, this) = (cx.xapi.clone(), this.clone());
     tokio::spawn(async move {
         let cx = Cx::internal(&xapi, "xapi.domain_event");

@@ -17,15 +17,15 @@ use crate::{
     rules,
 };
 
-/// How long a hypervisor that fails at a start is asked again, and how often.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a start waits for a hypervisor that fails, and how often it asks again. Afterwards it is asked while the API
+/// serves already.
+const PATIENCE: Duration = Duration::from_secs(3);
 const RETRY: Duration = Duration::from_millis(500);
 
-/// The domains there are, and those that were ended to be built again. What fails once, as while xenstore is restarted, is
-/// tried again for a while: nobody asks later what ended before the start.
-async fn what_runs(cx: &Cx) -> Result<(Vec<Domain>, Vec<String>)> {
+/// The domains there are, and those that were ended to be built again.
+async fn what_runs(cx: &Cx, patience: Duration) -> Result<(Vec<Domain>, Vec<String>)> {
     let hypervisor = &cx.xapi.backends.hypervisor;
-    let until = tokio::time::Instant::now() + PATIENCE;
+    let until = tokio::time::Instant::now() + patience;
     loop {
         let failure = match (hypervisor.domains().await, hypervisor.to_be_rebuilt().await) {
             (Ok(domains), Ok(unbuilt)) => return Ok((domains, unbuilt)),
@@ -39,16 +39,23 @@ async fn what_runs(cx: &Cx) -> Result<(Vec<Domain>, Vec<String>)> {
     }
 }
 
-/// At a start: makes records agree with the domains there are, for what runs is the truth. Domains nobody knows are left
-/// alone. Answers the VMs whose start or restart was cut short: the storage has to be there before these are settled.
-pub async fn all(cx: &Cx) -> CutShort {
-    let (domains, unbuilt) = match what_runs(cx).await {
-        Ok(known) => known,
-        Err(failure) => {
-            tracing::error!(%failure, "the hypervisor does not say what runs; nothing is changed");
-            return CutShort::default();
-        }
-    };
+/// When records are brought in line with domains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Before clients come.
+    AtStart,
+    /// Once the hypervisor answers. Clients are there, but nothing that asks the hypervisor is let begin.
+    Late,
+}
+
+/// Makes records agree with the domains there are, for what runs is the truth. Domains nobody knows are left alone. Answers
+/// the VMs whose start or restart was cut short: the storage has to be there before these are settled.
+///
+/// # Errors
+/// Those of the hypervisor; then nothing is changed.
+pub async fn all(cx: &Cx, when: When) -> Result<CutShort> {
+    let patience = if when == When::AtStart { PATIENCE } else { Duration::ZERO };
+    let (domains, unbuilt) = what_runs(cx, patience).await?;
     let snapshot = cx.snapshot();
     let mut cut = CutShort::default();
     for this in snapshot.all::<Vm>() {
@@ -57,6 +64,11 @@ pub async fn all(cx: &Cx) -> CutShort {
         let domain = domains.iter().find(|d| d.uuid == uuid).cloned();
         let here = record.get(vm::resident_on) == *cx.host();
         if record.get(vm::is_control_domain) {
+            continue;
+        }
+        if when == When::Late && !record.get(vm::current_operations).0.is_empty() {
+            // A copy or the like: how its domain is, is looked at when that has ended.
+            guest::later(cx, &this);
             continue;
         }
         if !here && domain.is_none() {
@@ -70,7 +82,12 @@ pub async fn all(cx: &Cx) -> CutShort {
         }
         // Marks died with the process that held them.
         let target = this.clone();
-        let cleared = cx.commit(move |tx| tx.set(&target, vm::current_operations, Map::default())).await;
+        let cleared = match when {
+            When::AtStart => {
+                cx.commit(move |tx| tx.set(&target, vm::current_operations, Map::default())).await
+            }
+            When::Late => Ok(()),
+        };
         if domain.as_ref().is_some_and(|domain| was_not_let_go_on(&record, domain, cx.host())) {
             cut.builds.push(this);
             continue;
@@ -91,7 +108,7 @@ pub async fn all(cx: &Cx) -> CutShort {
     for domain in domains.iter().filter(|d| !known(&d.uuid)) {
         tracing::warn!(uuid = domain.uuid, domid = domain.domid, "a domain belongs to no VM of this pool");
     }
-    cut
+    Ok(cut)
 }
 
 /// VMs in the middle of something when an earlier process died.

@@ -118,8 +118,11 @@ pub async fn on_host<T>(
     let reserved = async {
         cx.commit(move |tx| tx.set(&target, vm::scheduled_to_be_resident_on, host)).await?;
         let outcome = work.await;
-        let target = this.clone();
-        cx.commit(move |tx| tx.set(&target, vm::scheduled_to_be_resident_on, Ref::null())).await?;
+        // A VM that has come to run there has been written down as such.
+        if cx.snapshot().get(this, vm::scheduled_to_be_resident_on)?.not_null().is_some() {
+            let target = this.clone();
+            cx.commit(move |tx| tx.set(&target, vm::scheduled_to_be_resident_on, Ref::null())).await?;
+        }
         outcome
     };
     guard::within_as(cx, home, op, Asked::Guard, Patience::Standard, reserved).await
@@ -251,6 +254,7 @@ pub async fn launch(
     link::bring_up_for(cx, this).await?;
     let usb = vusbs::plugged(cx, this, home).await?;
     let spec = DomainSpec { usb, ..domain::spec(&*cx.snapshot(), this)? };
+    tracing::debug!(vm = %this, "it can be built");
     let uuid = spec.uuid.clone();
     let hypervisor = &cx.xapi.backends.hypervisor;
     let started = match image {
@@ -260,7 +264,10 @@ pub async fn launch(
             hypervisor.build(spec).await?
         }
     };
+    tracing::debug!(vm = %this, "it is built");
+    let has_agent = started.has_agent;
     let written = record_start(cx, this, home, started, paused, restored).await;
+    tracing::debug!(vm = %this, "that is written down");
     let running = match written {
         // A guest is limited before it can send anything.
         Ok(()) => match locking::apply_all(cx, this).await {
@@ -276,7 +283,8 @@ pub async fn launch(
         }
         return Err(failure);
     }
-    guest::read_agent(cx, this).await
+    tracing::debug!(vm = %this, "it goes on");
+    if has_agent { guest::read_agent(cx, this).await } else { Ok(()) }
 }
 
 async fn record_start(
