@@ -3,12 +3,18 @@
 
 pub mod audit;
 mod bytes;
+mod counts;
 pub mod create;
+mod dry;
 pub mod grow;
 pub mod header;
+mod inside;
+mod links;
 pub(crate) mod merge;
 pub mod repair;
 pub mod snapshot;
+mod tables;
+mod walk;
 
 use crate::chain::Format;
 use crate::error::{Error, Result};
@@ -28,6 +34,8 @@ pub struct Qcow2Disk {
     access: FormatAccess<Bytes>,
     /// Bytes of a cluster of the image written.
     cluster: u64,
+    /// Entries of the image written can say that a cluster is zeros; those of old versions can't.
+    says_zeros: bool,
     /// Tables go to the file with every write.
     through: bool,
     /// The image written: claimed, so that other writers of this host keep away, and marked as not closed.
@@ -36,6 +44,9 @@ pub struct Qcow2Disk {
     names: Vec<String>,
     merge: Option<Box<merge::Merging>>,
 }
+
+/// Most zeros that are written in one go.
+const ZEROS: u64 = 1 << 20;
 
 /// What a write does to the stretches it goes over.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,15 +75,25 @@ impl Qcow2Disk {
         Qcow2Disk::assemble(volumes, name, Some(file))
     }
 
+    /// Opens the image as [`open`](Qcow2Disk::open) for reading does, but even when it was not closed: to see whether it
+    /// could be read. Its bytes are to be shown to nobody.
+    ///
+    /// # Errors
+    /// As [`open`](Qcow2Disk::open).
+    pub(crate) fn look(volumes: &dyn Volumes, name: &str) -> Result<()> {
+        open_layer(volumes, name, None, true, &mut Vec::new()).map(drop)
+    }
+
     /// Puts the layers together and marks the one that is written.
     fn assemble(volumes: &dyn Volumes, name: &str, file: Option<Arc<dyn BlockFile>>) -> Result<Qcow2Disk> {
-        let (mut names, mut cluster) = (Vec::new(), 1);
-        let access = open_layer(volumes, name, file.as_ref(), &mut names)?;
+        let (mut names, mut cluster, mut says_zeros) = (Vec::new(), 1, true);
+        let access = open_layer(volumes, name, file.as_ref(), false, &mut names)?;
         if let Some(file) = &file {
-            cluster = header::Header::read(&**file)?.cluster;
+            let header = header::Header::read(&**file)?;
+            (cluster, says_zeros) = (header.cluster, header.version > 2);
             repair::mark(&**file, true)?;
         }
-        Ok(Qcow2Disk { access, cluster, through: false, file, names, merge: None })
+        Ok(Qcow2Disk { access, cluster, says_zeros, through: false, file, names, merge: None })
     }
 
     /// Names of the image and its backing files, leaf first.
@@ -182,7 +203,19 @@ impl Qcow2Disk {
 
     fn put_zeroes(&self, offset: u64, len: u64) -> Result<bool> {
         self.check_change(offset, len)?;
-        self.in_pieces(offset, len, Change::Zeros, |at, n| self.access.write_zeroes(at, n))
+        if self.says_zeros {
+            return self.in_pieces(offset, len, Change::Zeros, |at, n| self.access.write_zeroes(at, n));
+        }
+        let zeros = vec![0; len.min(ZEROS) as usize];
+        self.in_pieces(offset, len, Change::Data, |at, n| {
+            let mut done = 0;
+            while done < n {
+                let piece = (n - done).min(ZEROS);
+                self.access.write(&zeros[..piece as usize], at + done)?;
+                done += piece;
+            }
+            Ok(())
+        })
     }
 
     /// Flushes and marks the image as closed.
@@ -217,7 +250,7 @@ fn prepare(file: &dyn BlockFile, name: &str) -> Result<()> {
         return Err(Error::Refused(format!("{name:?} is open for writing elsewhere")));
     }
     if repair::is_unclean(file)? {
-        repair::repair(file, name)?;
+        repair::repair(file)?;
         repair::mark(file, false)?;
     }
     audit::check_writable(file, name)
@@ -234,11 +267,13 @@ pub fn settle(volumes: &dyn Volumes, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Opens the image `name`, through `file` when it is written, and everything below.
+/// Opens the image `name`, through `file` when it is written, and everything below; `unclean`: even when it was not
+/// closed.
 fn open_layer(
     volumes: &dyn Volumes,
     name: &str,
     file: Option<&Arc<dyn BlockFile>>,
+    unclean: bool,
     names: &mut Vec<String>,
 ) -> Result<FormatAccess<Bytes>> {
     if names.iter().any(|n| n == name) || names.len() == MAX_CHAIN {
@@ -249,8 +284,10 @@ fn open_layer(
     names.push(name.to_owned());
     let bytes = match file {
         Some(file) => Bytes::writing(Arc::clone(file))?,
-        None => Bytes::reading(volumes.open(plain_name(name)?, Access::Read)?, names.len() > 1),
+        None => Bytes::reading(volumes.open(plain_name(name)?, Access::Read)?, unclean),
     };
+    // The library looks at less of a header: it would show what is encrypted as it lies there.
+    header::Header::read(&**bytes.file())?;
     // Without its dependencies: which they may be is decided below.
     let mut image: Qcow2<Bytes> = Qcow2::open_image(bytes, file.is_some())?;
     if image.requires_external_data_file() {
@@ -261,7 +298,9 @@ fn open_layer(
         let parent = file.rsplit('/').next().unwrap_or(&file);
         let format = image.implicit_backing_format().map(String::as_str);
         let layer = match (format, Format::of_name(parent)) {
-            (Some("qcow2"), _) | (None, Some(Format::Qcow2)) => open_layer(volumes, parent, None, names),
+            (Some("qcow2"), _) | (None, Some(Format::Qcow2)) => {
+                open_layer(volumes, parent, None, true, names)
+            }
             (Some("raw"), Some(Format::Raw)) | (None, Some(Format::Raw)) => {
                 names.push(parent.to_owned());
                 let raw = plain_name(parent)

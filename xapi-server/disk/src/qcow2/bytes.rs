@@ -4,7 +4,7 @@
 //! header durably says where the new one is.
 #![allow(unsafe_code)] // The library declares its functions so; nothing here needs it.
 
-use super::audit::{be32, be64};
+use super::tables::{be32, be64};
 use crate::file::BlockFile;
 use imago::Storage;
 use imago::io_buffers::{IoVector, IoVectorMut};
@@ -67,6 +67,10 @@ impl Bytes {
     pub(super) fn writing(file: Arc<dyn BlockFile>) -> io::Result<Bytes> {
         let pointers = Some(Mutex::new(Pointers::read(&*file)?));
         Ok(Bytes { pointers, ..Bytes::reading(file, false) })
+    }
+
+    pub(super) fn file(&self) -> &Arc<dyn BlockFile> {
+        &self.file
     }
 
     fn read(&self, at: u64, buf: &mut [u8]) -> io::Result<()> {

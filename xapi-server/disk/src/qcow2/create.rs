@@ -35,8 +35,8 @@ pub fn create(volumes: &dyn Volumes, name: &str, size: u64, backing: Option<&Bac
 ///
 /// # Errors
 /// As [`Header::read`].
-pub fn is_empty(file: &dyn BlockFile, name: &str) -> Result<bool> {
+pub fn is_empty(file: &dyn BlockFile) -> Result<bool> {
     Header::read(file)?;
-    let tables = super::audit::Tables::read(file, name, true)?;
+    let tables = super::tables::Tables::read(file, true)?;
     Ok(tables.snapshots == 0 && tables.l1.iter().all(|entry| *entry == 0))
 }

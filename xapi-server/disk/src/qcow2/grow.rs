@@ -1,14 +1,12 @@
 //! Makes a qcow2 image larger. A cut anywhere leaves the old size or the new one, and nothing of the tables is lost.
 
-use super::audit::{Tables, be32};
 use super::repair::{mark, repair};
+use super::tables::{MAX_L1, Tables, be32, be64};
 use crate::error::{Error, Result};
 use crate::file::BlockFile;
 
 /// Where the size stands; the kind of encryption and the length and place of the first table follow.
 const SIZE: u64 = 24;
-/// Longest first table that readers believe.
-const MOST: u64 = 32 << 20;
 
 /// Grows an image nobody has open to `size` bytes; what is new reads as zeros where no backing file reaches. Durable on
 /// return.
@@ -18,10 +16,10 @@ const MOST: u64 = 32 << 20;
 /// inside, and for very old ones that would need a new table; what is wrong with it; the device's error.
 pub fn grow(file: &dyn BlockFile, name: &str, size: u64) -> Result<()> {
     super::prepare(file, name)?;
-    let tables = Tables::read(file, name, false)?;
+    let tables = Tables::read(file, false)?;
     let mut head = [0; 104];
     file.read_at(0, &mut head[..72])?;
-    let now = super::audit::be64(&head, SIZE as usize);
+    let now = be64(&head, SIZE as usize);
     if size < now {
         return Err(Error::Refused("a disk never shrinks".into()));
     }
@@ -32,7 +30,7 @@ pub fn grow(file: &dyn BlockFile, name: &str, size: u64) -> Result<()> {
     // Bytes of the disk that one entry of the first table is about.
     let each = cluster / if tables.extended { 16 } else { 8 } * cluster;
     let (have, need) = (tables.l1.len() as u64, size.div_ceil(each).max(1));
-    if need * 8 > MOST {
+    if need * 8 > MAX_L1 {
         return Err(Error::Refused(format!("{size} bytes are too many for its clusters")));
     }
     if need <= have {
@@ -63,6 +61,6 @@ pub fn grow(file: &dyn BlockFile, name: &str, size: u64) -> Result<()> {
     fields.extend(at.to_be_bytes());
     file.write_at(SIZE, &fields)?;
     file.flush()?;
-    repair(file, name)?;
+    repair(file)?;
     mark(file, false)
 }

@@ -3,10 +3,10 @@
 //! anyone reads: only whole clusters are written, all of them hidden by the image above, and nothing that a reader
 //! knows of the parent is moved.
 
-use super::audit::{L1_OFFSET, Tables};
 use super::grow::grow;
 use super::header::Header;
 use super::snapshot::{children_of, line};
+use super::tables::{L1_OFFSET, Tables};
 use super::{Bytes, Qcow2Disk, prepare};
 use crate::error::{Error, Result};
 use crate::file::{Access, BlockFile};
@@ -64,8 +64,8 @@ pub(crate) fn mergeable(volumes: &dyn Volumes, node: &str) -> Result<(Header, St
 ///
 /// # Errors
 /// [`Error::Unsupported`] for an image that was not closed, of which nothing is known; what is wrong with it.
-pub fn shares_tables(file: &dyn BlockFile, name: &str) -> Result<bool> {
-    let tables = Tables::read(file, name, false)?;
+pub fn shares_tables(file: &dyn BlockFile) -> Result<bool> {
+    let tables = Tables::read(file, false)?;
     Ok(tables.l1.iter().any(|entry| *entry & L1_OFFSET != 0 && *entry & COPIED == 0))
 }
 
@@ -86,11 +86,11 @@ impl Copier {
         } else {
             prepare(&*file, &name)?;
         }
-        if shares_tables(&*file, &name)? {
+        if shares_tables(&*file)? {
             return Err(Error::Unsupported(format!("{name:?} shares tables, which a merge would move")));
         }
         let target = Qcow2Disk::assemble(volumes, &name, Some(file))?;
-        let todo = own_stretches(&*volumes.open(node, Access::Read)?, node, own.size & !511)?;
+        let todo = own_stretches(&*volumes.open(node, Access::Read)?, own.size & !511)?;
         Ok(Copier { target, todo, buf: Vec::new() })
     }
 
@@ -163,8 +163,8 @@ impl Copier {
 }
 
 /// Everything an image may hold something of its own in, by its first table alone.
-fn own_stretches(file: &dyn BlockFile, name: &str, size: u64) -> Result<Todo> {
-    let tables = Tables::read(file, name, true)?;
+fn own_stretches(file: &dyn BlockFile, size: u64) -> Result<Todo> {
+    let tables = Tables::read(file, true)?;
     let cluster = 1u64 << tables.bits;
     let each = cluster / if tables.extended { 16 } else { 8 } * cluster;
     let mut todo = Todo::none(size);

@@ -3,7 +3,7 @@
 //! flush made durable, and refuses images whose tables contradict each other. Counts are no such table: they follow from
 //! the others, and are made anew in a new place where what is left of them can't be believed.
 
-use super::audit::{COMPRESSED, L1_OFFSET, REFCOUNT_OFFSET, Tables, be32, be64};
+use super::tables::{COMPRESSED, L1_OFFSET, REFCOUNT_OFFSET, Tables, be32, be64};
 use crate::error::{Error, Result};
 use crate::file::BlockFile;
 use std::collections::{BTreeMap, HashMap};
@@ -63,8 +63,8 @@ struct Repair<'a> {
 /// # Errors
 /// [`Error::Unsupported`] for images with snapshots of their own; [`Error::Format`] for clusters used twice by what holds
 /// the disk, and senseless entries there: nothing was changed then but such forgotten entries.
-pub fn repair(file: &dyn BlockFile, name: &str) -> Result<()> {
-    let tables = Tables::read(file, name, true)?;
+pub fn repair(file: &dyn BlockFile) -> Result<()> {
+    let tables = Tables::read(file, true)?;
     if tables.snapshots > 0 {
         return Err(Error::Unsupported("an image with snapshots inside that was not closed".into()));
     }

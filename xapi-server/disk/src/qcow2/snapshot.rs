@@ -98,7 +98,7 @@ pub(crate) fn freeze(volumes: &dyn Volumes, s: &Snapshot) -> Result<bool> {
     let file = volumes.open(&s.leaf, Access::Write)?;
     super::prepare(&*file, &s.leaf)?;
     let below = line.get(1).map(|(name, header)| Backing { name: name.clone(), raw: header.is_none() });
-    let empty = below.is_some() && is_empty(&*file, &s.leaf)?;
+    let empty = below.is_some() && is_empty(&*file)?;
     drop(file);
     let parent = match below.filter(|_| empty) {
         Some(below) => below,

@@ -3,8 +3,10 @@
 
 use super::bat::table_bytes;
 use super::batmap::map_bytes;
-use super::bitmap::bitmap_bytes;
-use super::footer::{FOOTER_LEN, Footer, Kind};
+use super::bitmap::{Bitmap, bitmap_bytes};
+use super::footer::{CREATOR_VERSION, FOOTER_LEN, Footer, Kind};
+use super::header::HEADER_LEN;
+use super::locator::Locator;
 use super::reader::{FooterPlace, Image};
 use super::{BLOCK_SIZE, MAX_VIRTUAL_SIZE, SECTOR};
 use crate::chain::{Chain, Format, Layer, ParentLink, find_parent, parent_link};
@@ -13,6 +15,17 @@ use crate::file::Access;
 use crate::volumes::Volumes;
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// The version of the format.
+const VERSION: u32 = 0x0001_0000;
+/// Features: the bit that is always set, and the one of images that may be deleted at shutdown.
+const RESERVED: u32 = 2;
+const TEMPORARY: u32 = 1;
+
+/// Sectors of a page, longest name of a parent that is read, and what the footer is called where it belongs.
+const PAGE_SECTORS: u64 = 8;
+const LONGEST_NAME: u32 = 4096;
+const TAIL: &str = "footer";
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -186,6 +199,7 @@ fn audit_image(volumes: &dyn Volumes, name: &str, report: &mut Report) -> Result
     };
     audit_footers(&image, name, report)?;
     if image.header().is_some() {
+        audit_header(&image, name, report)?;
         audit_layout(&image, name, report)?;
         audit_batmap(&image, name, report)?;
     }
@@ -219,8 +233,52 @@ fn audit_footers(image: &Image, name: &str, report: &mut Report) -> Result<()> {
     if f.current_size > MAX_VIRTUAL_SIZE {
         report.add(name, Warning, "too-large", format!("virtual size {} is above 2040 GiB", f.current_size));
     }
-    if f.version != 0x0001_0000 {
+    if f.version != VERSION {
         report.add(name, Warning, "version", format!("format version {:#x}", f.version));
+    }
+    if f.features & !TEMPORARY != RESERVED {
+        report.add(
+            name,
+            Warning,
+            "features",
+            format!("features {:#x}, of which nobody knows all", f.features),
+        );
+    }
+    if f.kind == Kind::Fixed && f.data_offset != u64::MAX {
+        report.add(name, Warning, "footer-field", "a fixed image that says where its header is");
+    }
+    if f.saved != 0 {
+        report.add(name, Warning, "saved", "it belongs to the saved state of a machine");
+    }
+    // What other makers leave there is theirs.
+    if f.by_tap() && (f.hidden > 1 || f.rest.iter().any(|b| *b != 0)) {
+        report.add(name, Warning, "footer-field", "its footer holds what its maker leaves empty");
+    }
+    Ok(())
+}
+
+/// What the header says beside where the table is.
+fn audit_header(image: &Image, name: &str, report: &mut Report) -> Result<()> {
+    let Some(h) = image.header() else { return Ok(()) };
+    if h.version != VERSION {
+        report.add(name, Warning, "version", format!("version {:#x} of its header", h.version));
+    }
+    if h.data_offset != u64::MAX {
+        report.add(name, Warning, "header-field", "its header says where another header is");
+    }
+    let mut raw = [0; HEADER_LEN];
+    image.file().read_at(image.footer().data_offset, &mut raw)?;
+    // Reserved fields are not taken over.
+    if raw != h.serialise() || h.rest.iter().any(|b| *b != 0) {
+        report.add(name, Warning, "header-field", "its header holds something in reserved fields");
+    }
+    if h.locators.iter().any(|l| !l.is_used() && *l != Locator::default()) {
+        report.add(name, Warning, "header-field", "its header holds something in an unused parent locator");
+    }
+    let links = !h.parent_uuid.is_nil() || h.parent_name.iter().any(|b| *b != 0) || h.parent_timestamp != 0;
+    let links = links || h.locators.iter().any(|l| *l != Locator::default());
+    if image.footer().kind == Kind::Dynamic && image.footer().by_tap() && links {
+        report.add(name, Warning, "header-field", "it stands on nothing and its header names a parent");
     }
     Ok(())
 }
@@ -237,7 +295,7 @@ fn audit_layout(image: &Image, name: &str, report: &mut Report) -> Result<()> {
         (h.table_offset, h.table_offset + table_bytes(h.max_bat), "BAT".into()),
     ];
     if image.footer_place() == FooterPlace::Tail {
-        areas.push((size - SECTOR, size, "footer".into()));
+        areas.push((size - SECTOR, size, TAIL.into()));
     }
     if let (Some(at), Some(m)) = (image.batmap_offset(), image.batmap()?) {
         areas.push((at, at + SECTOR, "batmap header".into()));
@@ -251,6 +309,7 @@ fn audit_layout(image: &Image, name: &str, report: &mut Report) -> Result<()> {
             areas.push((l.offset, end, format!("parent locator {i}")));
         }
     }
+    audit_locators(image, name, size, report)?;
     let step = bitmap_bytes(h.block_size) + u64::from(h.block_size);
     let blocks = image.virtual_size().div_ceil(u64::from(h.block_size));
     for (block, sector) in image.bat().allocated() {
@@ -273,7 +332,7 @@ fn audit_layout(image: &Image, name: &str, report: &mut Report) -> Result<()> {
             );
             continue;
         }
-        if let Some(map) = image.bitmap(block)? {
+        if let Some(map) = bitmap(image, block)? {
             let per = image.block_sectors();
             let last = (0..per).rev().find(|s| map.get(*s));
             if last.is_some_and(|s| at + bitmap_bytes(h.block_size) + (s + 1) * SECTOR > size) {
@@ -287,13 +346,81 @@ fn audit_layout(image: &Image, name: &str, report: &mut Report) -> Result<()> {
         }
         areas.push((at, at + step, format!("block {block}")));
     }
+    audit_alignment(image, name, report);
     areas.sort_by_key(|a| (a.0, a.1));
+    audit_gaps(image, name, &areas, step, report);
     for pair in areas.windows(2) {
         if pair[0].1 > pair[1].0 {
             report.add(name, Bad, "overlap", format!("{} and {} overlap", pair[0].2, pair[1].2));
         }
     }
     Ok(())
+}
+
+/// Each of the names a child has for its parent: readers take the first they understand.
+fn audit_locators(image: &Image, name: &str, size: u64, report: &mut Report) -> Result<()> {
+    let Some(h) = image.header() else { return Ok(()) };
+    let last = |n: &str| n.rsplit(['/', '\\']).next().unwrap_or(n).to_owned();
+    let mut names: Vec<String> = h.parent_name().iter().map(|n| last(n)).collect();
+    for (i, l) in h.locators.iter().enumerate().filter(|(_, l)| l.is_used()) {
+        if l.length == 0 || l.length > LONGEST_NAME || l.offset.saturating_add(u64::from(l.length)) > size {
+            report.add(name, Warning, "locator", format!("parent locator {i} holds no name"));
+            continue;
+        }
+        if l.room() < u64::from(l.length) {
+            report.add(name, Warning, "locator", format!("parent locator {i} has no room for its name"));
+        }
+        let mut text = vec![0; l.length as usize];
+        image.file().read_at(l.offset, &mut text)?;
+        match l.decode(&text) {
+            Some(told) => names.push(last(&told)),
+            None => report.add(name, Warning, "locator", format!("parent locator {i} can't be read")),
+        }
+    }
+    if names.windows(2).any(|pair| pair[0] != pair[1]) {
+        report.add(name, Warning, "locator", format!("it calls its parent by different names: {names:?}"));
+    }
+    Ok(())
+}
+
+/// The original stack lets the data of each block begin where a page does: blocks of one image begin alike.
+fn audit_alignment(image: &Image, name: &str, report: &mut Report) {
+    if !image.footer().by_tap() || image.footer().creator_version != CREATOR_VERSION {
+        return;
+    }
+    let mut places = image.bat().allocated().map(|(_, sector)| sector % PAGE_SECTORS);
+    let first = places.next();
+    if places.any(|place| Some(place) != first) {
+        report.add(
+            name,
+            Warning,
+            "block-alignment",
+            "its blocks don't begin at like places: one may be moved",
+        );
+    }
+}
+
+/// Room for whole blocks that no table names. On a volume what follows the last block is free.
+fn audit_gaps(image: &Image, name: &str, areas: &[(u64, u64, String)], step: u64, report: &mut Report) {
+    let (mut end, mut lost) = (0, 0);
+    for area in areas.iter().filter(|a| !(image.file().is_fixed() && a.2 == TAIL)) {
+        lost += area.0.saturating_sub(end) / step;
+        end = end.max(area.1);
+    }
+    if lost > 0 {
+        let severity = if image.footer().by_tap() { Warning } else { Note };
+        let detail =
+            format!("room for {lost} blocks that the table does not name: their entries may be lost");
+        report.add(name, severity, "unused-space", detail);
+    }
+}
+
+/// The bitmap of a block; none where the file ends before it, which was said of the block.
+fn bitmap(image: &Image, block: u64) -> Result<Option<Bitmap>> {
+    match image.bitmap(block) {
+        Err(Error::Io(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        other => other,
+    }
 }
 
 fn audit_batmap(image: &Image, name: &str, report: &mut Report) -> Result<()> {
@@ -323,7 +450,7 @@ fn audit_batmap(image: &Image, name: &str, report: &mut Report) -> Result<()> {
             let block = i as u64 * 8 + bit;
             // The last block of a disk may be cut by the disk's end.
             let need = (image.virtual_size() / SECTOR).saturating_sub(block * per).min(per);
-            let full = image.bitmap(block)?.is_some_and(|map| need == 0 || map.is_full(need));
+            let full = bitmap(image, block)?.is_some_and(|map| need == 0 || map.is_full(need));
             if !full {
                 report.add(name, Bad, "batmap-wrong", format!("block {block} is called complete but is not"));
             }

@@ -1,6 +1,7 @@
 //! What several tests need: small images in memory and a cheap random source.
 #![allow(dead_code)] // Each test binary uses its own part.
 
+pub mod damage;
 pub mod nbd;
 pub mod qcow2;
 pub mod world;

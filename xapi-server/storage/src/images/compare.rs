@@ -23,7 +23,7 @@ impl Images {
                 let image = xennix_disk::vhd::reader::Image::open(file)?;
                 Ok(image.header().is_some() && image.bat().allocated().next().is_none())
             }
-            Format::Qcow2 => xennix_disk::qcow2::create::is_empty(&*file, &found.name),
+            Format::Qcow2 => xennix_disk::qcow2::create::is_empty(&*file),
             Format::Raw => Ok(file.next_data(0)?.is_none()),
         });
         self.volumes.settle();
