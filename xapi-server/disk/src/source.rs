@@ -2,7 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::file::BlockFile;
+use std::io;
 use std::sync::Arc;
+
+const SECTOR: u64 = 512;
 
 /// What a stretch of a disk holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,18 +90,70 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// A raw disk over `file`. A tail shorter than a sector is not part of the disk.
+    /// A raw disk over `file`. A tail shorter than a sector is one, filled up with zeros.
     ///
     /// # Errors
     /// The device's error.
     pub fn open(file: Arc<dyn BlockFile>) -> Result<Raw> {
-        let size = file.size()? & !511;
-        Ok(Raw { file, size })
+        let bytes = file.size()?;
+        let size = bytes.next_multiple_of(SECTOR);
+        Ok(Raw { file: if size == bytes { file } else { Arc::new(Padded(file)) }, size })
     }
 
     /// The file behind.
     pub fn file(&self) -> &Arc<dyn BlockFile> {
         &self.file
+    }
+}
+
+/// A file that ends within a sector: the rest of that reads as zeros, and is there once it is written.
+struct Padded(Arc<dyn BlockFile>);
+
+impl BlockFile for Padded {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let size = self.0.size()?;
+        if offset.saturating_add(buf.len() as u64) > size.next_multiple_of(SECTOR) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let there = size.saturating_sub(offset).min(buf.len() as u64) as usize;
+        buf[there..].fill(0);
+        self.0.read_at(offset, &mut buf[..there])
+    }
+
+    fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<()> {
+        self.0.write_at(offset, buf)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.size()?.next_multiple_of(SECTOR))
+    }
+
+    fn set_size(&self, bytes: u64) -> io::Result<()> {
+        self.0.set_size(bytes)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush()
+    }
+
+    fn is_fixed(&self) -> bool {
+        self.0.is_fixed()
+    }
+
+    fn next_data(&self, offset: u64) -> io::Result<Option<(u64, u64)>> {
+        self.0.next_data(offset)
+    }
+
+    fn punch(&self, offset: u64, len: u64) -> io::Result<bool> {
+        self.0.punch(offset, len)
+    }
+
+    fn written(&self, offset: u64, len: u64) {
+        self.0.written(offset, len);
+    }
+
+    fn claim(&self) -> io::Result<bool> {
+        self.0.claim()
     }
 }
 
@@ -123,5 +178,37 @@ impl Source for Raw {
             Some((start, _)) if start & !511 > offset => extent(start & !511, State::Zero),
             Some((_, stop)) => extent(stop.next_multiple_of(512).min(end), State::Data),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::{Access, OsFile};
+
+    #[test]
+    fn a_raw_disk_that_ends_within_a_sector_has_that_sector_whole() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("a.iso");
+        std::fs::write(&path, [7; 2048 + 100]).expect("write");
+        let open = |access| Arc::new(OsFile::open(&path, access, false).expect("open"));
+        let raw = Raw::open(open(Access::Read)).expect("raw");
+        assert_eq!((raw.size(), raw.file().size().expect("size")), (2560, 2560));
+        let mut all = [9; 2560];
+        raw.read_at(0, &mut all).expect("read");
+        assert!(all[..2148] == [7; 2148] && all[2148..] == [0; 412]);
+        assert!(raw.read_at(2560, &mut all[..512]).is_err(), "no more than that");
+        let mut held = 0;
+        extents(&raw, |e| {
+            held += if e.state == State::Data { e.len } else { 0 };
+            Ok(())
+        })
+        .expect("extents");
+        assert_eq!(held, 2560);
+        // Looking changes nothing; writing the sector makes it whole.
+        assert_eq!(std::fs::metadata(&path).expect("metadata").len(), 2148);
+        let raw = Raw::open(open(Access::Write)).expect("raw");
+        raw.file().write_at(2048, &[8; 512]).expect("write");
+        assert_eq!(std::fs::metadata(&path).expect("metadata").len(), 2560);
     }
 }

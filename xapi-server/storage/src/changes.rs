@@ -20,6 +20,7 @@ use xennix_disk::{
 
 use crate::{
     fail::{self, Doing},
+    head::Found,
     images::Images,
     naming::Naming,
     repository::Repository,
@@ -39,6 +40,16 @@ fn unknown(detail: &str) -> Failure {
 /// What is not a log's to say: snapshots, raw volumes, inner nodes.
 fn bad_type(detail: &str) -> Failure {
     backend_failure(66, "Invalid VDI type", detail)
+}
+
+/// Why the changes of an image can't be noted.
+fn untracked(found: &Found) -> Option<&'static str> {
+    match found.format {
+        _ if found.hidden => Some("an inner node never changes"),
+        Format::Vhd => None,
+        Format::Raw => Some("changed block tracking is not there for raw disks, only for VHD"),
+        Format::Qcow2 => Some("changed block tracking is not there for qcow2 disks yet, only for VHD"),
+    }
 }
 
 /// A log under the uuid of its volume; parsed already, so the uuid is one.
@@ -270,8 +281,8 @@ impl Repository {
     pub fn enable_tracking(&self, uuid: &str) -> Result<()> {
         self.change(|| {
             let found = self.images.healthy(uuid)?;
-            if found.format != Format::Vhd || found.hidden {
-                return Err(bad_type(uuid));
+            if let Some(why) = untracked(&found) {
+                return Err(bad_type(&format!("{uuid}: {why}")));
             }
             // Before there is a log, which would say that nothing has changed.
             if self.is_open(uuid) == Some(true) && self.pausable(uuid) && !self.paths.notes_changes(uuid) {

@@ -62,7 +62,8 @@ pub fn look(volumes: &dyn Volumes, naming: Naming, name: &str, size: Option<u64>
     };
     let read = match format {
         Format::Vhd => vhd(&*file, &mut found),
-        Format::Raw => file.size().map(|size| found.size = size & !511).map_err(Into::into),
+        // A tail shorter than a sector is one.
+        Format::Raw => file.size().map(|size| found.size = size.next_multiple_of(512)).map_err(Into::into),
         Format::Qcow2 => qcow2(&*file, &mut found),
     };
     if let Err(e) = read {

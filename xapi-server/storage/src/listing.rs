@@ -3,8 +3,8 @@
 
 use std::{
     fs::{self, File},
-    io::{Seek, SeekFrom},
-    os::unix::fs::{FileTypeExt, MetadataExt},
+    io::{self, Seek, SeekFrom},
+    os::unix::fs::{FileExt, FileTypeExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -151,6 +151,26 @@ pub fn usage(dir: &Path) -> Result<SrStat> {
 /// The device's error.
 pub fn device_size(path: &Path) -> std::io::Result<u64> {
     File::open(path)?.seek(SeekFrom::End(0))
+}
+
+/// Some bytes of an image or device. An image whose last sector is not whole reads as if that were filled up with zeros.
+///
+/// # Errors
+/// The system's error; the end came before that.
+pub fn read(path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = vec![0; length];
+    let metadata = file.metadata()?;
+    let mut there = length;
+    if metadata.is_file() {
+        let end = offset.saturating_add(length as u64);
+        if end > metadata.len().next_multiple_of(512) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        there = metadata.len().saturating_sub(offset).min(length as u64) as usize;
+    }
+    file.read_exact_at(&mut bytes[..there], offset)?;
+    Ok(bytes)
 }
 
 /// Do two paths name the same file?

@@ -139,6 +139,7 @@ impl Storage for Native {
 
     async fn create(&self, sr: &SrConfig, _: i64) -> Result<()> {
         let _one = self.plugging.lock().await;
+        self.assert_free(sr)?;
         self.ground.create(sr).await
     }
 
@@ -197,7 +198,7 @@ impl Storage for Native {
 
     async fn create_volume(&self, sr: &str, new: NewVolume) -> Result<Volume> {
         let repository = self.changeable(sr)?;
-        let format = format(&repository.config, &new.sm_config)?;
+        let format = format(&repository.config, &new.sm_config, new.virtual_size)?;
         let uuid = new.uuid.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         if !crate::naming::is_uuid(&uuid) {
             return Err(backend_failure(1, "Invalid argument", &uuid));

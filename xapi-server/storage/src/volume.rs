@@ -4,10 +4,17 @@ use xapi_backend::storage::{SrConfig, Volume, backend_failure};
 use xapi_schema::Result;
 use xennix_disk::chain::Format;
 
-use crate::{head::Found, place::value, repository::Repository};
+use crate::{head::Found, images::rounded, place::value, repository::Repository};
 
-/// The format of a new volume: what the caller asks, else what the SR prefers, else VHD.
-pub(crate) fn format(sr: &SrConfig, sm_config: &[(String, String)]) -> Result<Format> {
+/// The key of a PBD that says which formats new disks get, the first one that fits; and what stands for it where it is
+/// not said. Volume groups and SMB hold no qcow2 of themselves, as in the original.
+const PREFERRED: &str = "preferred-image-formats";
+const USUAL: &str = "vhd,qcow2";
+const VHD_ONLY: &str = "vhd";
+
+/// The format of a new volume of `size` bytes: what the caller asks, else the first that the SR prefers and that can be
+/// as large, else its first.
+pub(crate) fn format(sr: &SrConfig, sm_config: &[(String, String)], size: i64) -> Result<Format> {
     let named = |name: &str| match name {
         "vhd" => Ok(Format::Vhd),
         "raw" | "aio" => Ok(Format::Raw),
@@ -20,10 +27,15 @@ pub(crate) fn format(sr: &SrConfig, sm_config: &[(String, String)]) -> Result<Fo
     if let Some(name) = value(sm_config, "image-format").or(value(sm_config, "vdi_type")) {
         return named(name);
     }
-    match value(&sr.device_config, "preferred-image-formats") {
-        Some(list) => named(list.split(',').next().unwrap_or("vhd").trim()),
-        None => Ok(Format::Vhd),
-    }
+    let usual = match sr.kind.as_str() {
+        "lvm" | "lvmoiscsi" | "smb" => VHD_ONLY,
+        _ => USUAL,
+    };
+    let said = value(&sr.device_config, PREFERRED).unwrap_or(usual);
+    let formats = said.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let formats = formats.map(|name| named(&name.to_ascii_lowercase())).collect::<Result<Vec<Format>>>()?;
+    let first = formats.first().copied().unwrap_or(Format::Vhd);
+    Ok(formats.into_iter().find(|format| rounded(*format, size).is_ok()).unwrap_or(first))
 }
 
 /// What clients are told of an image.
@@ -61,5 +73,49 @@ pub(crate) fn volume_of(repository: &Repository, found: &Found) -> Volume {
         snapshot_of: Some(told.snapshot_of).filter(|of| told.is_a_snapshot && !of.is_empty()),
         sm_config,
         cbt_enabled: !found.hidden && repository.is_tracked(&found.uuid, head.as_ref()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(kind: &str, preferred: &str, sm_config: &[(&str, &str)], gib: i64) -> Result<Format> {
+        let owned =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let device_config = owned(&[(PREFERRED, preferred)]);
+        let sr = SrConfig { uuid: "s".into(), kind: kind.into(), device_config, sm_config: vec![] };
+        let sm_config: Vec<(String, String)> = owned(sm_config);
+        format(&sr, &sm_config, gib << 30)
+    }
+
+    #[test]
+    fn a_disk_becomes_the_first_format_that_can_be_as_large() {
+        use Format::{Qcow2, Raw, Vhd};
+        for (kind, preferred, gib, want) in [
+            ("ext", "", 1, Vhd),
+            ("ext", "", 2040, Vhd),
+            ("ext", "", 2041, Qcow2),
+            ("nfs", "vhd,qcow2", 5000, Qcow2),
+            ("file", "qcow2, vhd", 1, Qcow2),
+            ("file", "QCOW2", 1, Qcow2),
+            ("file", "raw,vhd", 1, Raw),
+            // Where nothing is as large the size is refused for the first.
+            ("file", "vhd", 2041, Vhd),
+            ("file", "", 16_382, Vhd),
+            ("lvm", "", 2041, Vhd),
+            ("smb", "", 2041, Vhd),
+            ("smb", "vhd,qcow2", 2041, Qcow2),
+        ] {
+            assert_eq!(chosen(kind, preferred, &[], gib).unwrap(), want, "{kind} {preferred:?} {gib}");
+        }
+        // What the caller asks comes first, and is not replaced.
+        assert_eq!(chosen("ext", "qcow2", &[("image-format", "vhd")], 1).unwrap(), Vhd);
+        assert_eq!(chosen("ext", "", &[("image-format", "qcow2")], 1).unwrap(), Qcow2);
+        assert_eq!(chosen("ext", "", &[("image-format", "vhd")], 2041).unwrap(), Vhd);
+        assert_eq!(chosen("ext", "", &[("type", "raw")], 2041).unwrap(), Raw);
+        for bad in [chosen("ext", "vmdk", &[], 1), chosen("ext", "", &[("vdi_type", "vmdk")], 1)] {
+            assert_eq!(bad.unwrap_err().code, "SR_BACKEND_FAILURE_66");
+        }
     }
 }

@@ -115,15 +115,15 @@ pub(super) fn zero(file: &dyn BlockFile, from: u64) -> xennix_disk::Result<()> {
 /// # Errors
 /// SR_BACKEND_FAILURE_79.
 pub fn rounded(format: Format, size: i64) -> Result<u64> {
-    let bad = || fail::bad_size(&format!("{size} bytes"));
-    let asked = u64::try_from(size).map_err(|_| bad())?;
-    let largest = match format {
-        Format::Vhd => MAX_VIRTUAL_SIZE,
-        Format::Qcow2 => LARGEST_QCOW2,
-        Format::Raw => i64::MAX as u64 / 2,
+    let asked = u64::try_from(size).map_err(|_| fail::bad_size(&format!("{size} bytes")))?;
+    let (largest, what) = match format {
+        Format::Vhd => (MAX_VIRTUAL_SIZE, "a VHD"),
+        Format::Qcow2 => (LARGEST_QCOW2, "a qcow2"),
+        Format::Raw => (i64::MAX as u64 / 2, "a raw disk"),
     };
     if asked > largest {
-        return Err(bad());
+        let most = largest >> 30;
+        return Err(fail::bad_size(&format!("{size} bytes: {what} has at most {most} GiB")));
     }
     Ok(match format {
         Format::Vhd => asked.max(SMALLEST).next_multiple_of(u64::from(BLOCK_SIZE)),

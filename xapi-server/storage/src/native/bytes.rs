@@ -11,7 +11,7 @@ use xennix_disk::{
 use super::{Attached, Native, blocking};
 use crate::{
     fail::{self, Doing},
-    handles,
+    handles, listing,
 };
 
 impl Native {
@@ -77,13 +77,7 @@ impl Native {
             }
             Attached::Listing(_, listing) => {
                 let (_, path) = listing.find(location)?;
-                blocking(move || {
-                    use std::os::unix::fs::FileExt;
-                    let mut bytes = vec![0; length];
-                    let read = std::fs::File::open(path).and_then(|f| f.read_exact_at(&mut bytes, offset));
-                    read.map(|()| bytes).map_err(|e| Doing::Other.io(&e))
-                })
-                .await
+                blocking(move || listing::read(&path, offset, length).map_err(|e| Doing::Other.io(&e))).await
             }
             Attached::Nothing(_) => Err(fail::missing(sr, location)),
         }
@@ -108,7 +102,7 @@ impl Native {
             .await;
         }
         let size = self.stat_volume(sr, location).await?.virtual_size;
-        Ok(vec![(0, u64::try_from(size).unwrap_or(0))])
+        Ok(vec![(0, u64::try_from(size).unwrap_or(0).next_multiple_of(512))])
     }
 
     /// Writes bytes of a volume that no guest has.

@@ -1,14 +1,15 @@
 //! SRs attached, detached and destroyed: one at a time on a host, journals settled before anybody sees what is there. A
 //! guarded SR is only looked at.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use xapi_backend::storage::SrConfig;
+use xapi_backend::storage::{SrConfig, backend_failure};
 use xapi_schema::Result;
 
 use super::{Attached, Native, blocking};
 use crate::{
-    place::Content,
+    listing::same_file,
+    place::{Content, value},
     repository::{Repository, lock},
 };
 
@@ -22,6 +23,10 @@ impl Native {
         let content = self.ground.attach(sr).await?;
         let attached = match content {
             Content::Images(images) => {
+                if let Err(failure) = self.assert_nobodys(sr, images.dir()) {
+                    let _ = self.ground.detach(sr).await;
+                    return Err(failure);
+                }
                 let repository = Arc::new(Repository::new(sr.clone(), images, self.paths.clone()));
                 let held = repository.clone();
                 blocking(move || {
@@ -45,6 +50,34 @@ impl Native {
         };
         lock(&self.attached).insert(sr.uuid.clone(), attached);
         Ok(())
+    }
+
+    /// Refuses a directory of images that is another SR's: both would have the same disks.
+    ///
+    /// # Errors
+    /// SR_BACKEND_FAILURE_42 with whose it is.
+    pub(super) fn assert_nobodys(&self, sr: &SrConfig, dir: &Path) -> Result<()> {
+        for (uuid, attached) in &*lock(&self.attached) {
+            if let Attached::Images(repository) = attached
+                && *uuid != sr.uuid
+                && same_file(repository.images.dir(), dir)
+            {
+                let told = format!("{} is the storage repository {uuid}", dir.display());
+                return Err(backend_failure(42, "The SR already exists", &told));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to make an SR of a directory that is another's, be it empty.
+    ///
+    /// # Errors
+    /// As [`assert_nobodys`](Native::assert_nobodys).
+    pub(super) fn assert_free(&self, sr: &SrConfig) -> Result<()> {
+        match value(&sr.device_config, "location").filter(|_| sr.kind == "file") {
+            Some(location) => self.assert_nobodys(sr, Path::new(location)),
+            None => Ok(()),
+        }
     }
 
     /// Brings disks that were open before a restart to where they belong, as far as their SRs are attached.

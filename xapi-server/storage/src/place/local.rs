@@ -10,7 +10,6 @@ use xapi_backend::storage::{SrConfig, backend_failure};
 use xapi_schema::Result;
 
 use super::{Ground, needed, value};
-use crate::naming::Naming;
 
 /// What the names of volume groups of local SRs begin with, as in the original stack.
 pub fn prefix(kind: &str) -> &'static str {
@@ -250,20 +249,30 @@ fn location(sr: &SrConfig) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Makes a directory an SR: it must not hold images yet.
+/// What a new file system has in it already.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// Makes a directory an SR, as the original does: it must be empty, or its parent must be there. A whole file system may
+/// be one, too.
 ///
 /// # Errors
-/// SR_BACKEND_FAILURE_61, 42 when there are images.
+/// SR_BACKEND_FAILURE_61 with why.
 pub fn create_directory(sr: &SrConfig) -> Result<()> {
     let dir = location(sr)?;
-    let failed =
-        |e: std::io::Error| backend_failure(61, "Failed to create the directory of the SR", &e.to_string());
-    fs::create_dir_all(&dir).map_err(failed)?;
-    for entry in fs::read_dir(&dir).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        if name.to_str().is_some_and(|name| Naming::Files.parse(name).is_some()) {
-            let told = format!("{} holds images", dir.display());
-            return Err(backend_failure(42, "The SR already exists", &told));
+    let failed = |told: String| backend_failure(61, "File SR creation error", &told);
+    let wrong = |e: std::io::Error| failed(format!("{}: {e}", dir.display()));
+    match fs::create_dir(&dir) {
+        Ok(()) => return Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(e) => return Err(wrong(e)),
+    }
+    for entry in fs::read_dir(&dir).map_err(wrong)? {
+        let name = entry.map_err(wrong)?.file_name();
+        if name != LOST_AND_FOUND {
+            return Err(failed(format!(
+                "{} is not empty: {name:?} is in it; a directory that is an SR already is introduced",
+                dir.display()
+            )));
         }
     }
     Ok(())
@@ -300,6 +309,30 @@ mod tests {
         fn volume(&self, _: &str, _: &str) -> SrPolicy {
             SrPolicy::default()
         }
+    }
+
+    #[test]
+    fn a_directory_becomes_an_sr_only_when_it_is_empty_and_where_its_parent_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let create = |path: &Path| {
+            let device_config = vec![("location".to_owned(), path.to_string_lossy().into_owned())];
+            let sr = SrConfig { uuid: String::new(), kind: "file".into(), device_config, sm_config: vec![] };
+            create_directory(&sr).map_err(|failure| (failure.code.to_string(), failure.params.join(" ")))
+        };
+        let (new, far) = (dir.path().join("new"), dir.path().join("no/where"));
+        create(&new).unwrap();
+        assert!(new.is_dir());
+        create(&new).unwrap();
+        let (code, told) = create(&far).unwrap_err();
+        assert!(code == "SR_BACKEND_FAILURE_61" && told.contains("no/where"), "{code} {told}");
+        assert!(!dir.path().join("no").exists(), "no parents are made");
+        fs::create_dir(new.join(LOST_AND_FOUND)).unwrap();
+        create(&new).unwrap();
+        fs::write(new.join("mine.txt"), "text").unwrap();
+        let (code, told) = create(&new).unwrap_err();
+        assert!(code == "SR_BACKEND_FAILURE_61" && told.contains("mine.txt"), "{code} {told}");
+        let (code, _) = create(&new.join("mine.txt")).unwrap_err();
+        assert_eq!(code, "SR_BACKEND_FAILURE_61", "a file is no directory");
     }
 
     #[tokio::test]

@@ -113,7 +113,7 @@ pub async fn keep(world: &World) -> Result<(), String> {
 }
 
 async fn sizes(sr: &Sr) -> Result<(), String> {
-    for bad in [-1, (2040 << 30) + 1] {
+    for bad in [-1, (16_381 << 30) + 1] {
         let refused = code(sr.storage.create_volume(&sr.sr, new(bad)).await);
         ensure!(refused.as_deref() == Some("SR_BACKEND_FAILURE_79"), "{bad} bytes: {refused:?}");
     }
