@@ -35,9 +35,10 @@ fn repositories_come_and_go() {
     world.xe(&["pbd-unplug", &format!("uuid={link}")]);
     let refused = world.try_call("SR.destroy", &[json!(reference)]).expect_err("not empty");
     assert_eq!(refused.code, "SR_NOT_EMPTY");
+    let host = world.xe(&["host-list", "--minimal"]);
+    under_two_names(&world, &host, &location, &sr);
     world.xe(&["sr-forget", &format!("uuid={sr}")]);
     assert!(world.xe(&["vdi-list", &format!("uuid={uuid}"), "--minimal"]).is_empty());
-    let host = world.xe(&["host-list", "--minimal"]);
     world.xe(&["sr-introduce", &format!("uuid={sr}"), "name-label=back", "type=file", "content-type=user"]);
     let link = world.xe(&["pbd-create", &format!("sr-uuid={sr}"), &format!("host-uuid={host}"), &location]);
     world.xe(&["pbd-plug", &format!("uuid={link}")]);
@@ -46,6 +47,18 @@ fn repositories_come_and_go() {
     world.xe(&["pbd-unplug", &format!("uuid={link}")]);
     world.xe(&["sr-destroy", &format!("uuid={sr}")]);
     assert!(world.files(0).is_empty(), "{:?}", world.files(0));
+}
+
+/// The directory of an unplugged SR as another one: its disks are not taken over, and whose they are is said.
+fn under_two_names(world: &World, host: &str, location: &str, sr: &str) {
+    let other = "uuid=6c1d2f3e-0b4a-4c5d-8e6f-7a8b9c0d1e2f";
+    world.xe(&["sr-introduce", other, "name-label=other", "type=file", "content-type=user"]);
+    let link = world.xe(&["pbd-create", &format!("sr-{other}"), &format!("host-uuid={host}"), location]);
+    let (_, plugged) = world.try_xe(&["pbd-plug", &format!("uuid={link}")]);
+    let (well, said) = world.try_xe(&["sr-scan", other]);
+    assert!(!well && said.contains("SR_BACKEND_FAILURE_40") && said.contains(sr), "{plugged}; {said}");
+    world.xe(&["pbd-unplug", &format!("uuid={link}")]);
+    world.xe(&["sr-forget", other]);
 }
 
 /// ISO images in a directory.

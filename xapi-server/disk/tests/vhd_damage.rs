@@ -18,6 +18,9 @@ use xennix_disk::volumes::Volumes;
 /// What changes the disk and is no contradiction: the format says it in one place only, without a checksum.
 const SINGLE: [&str; 1] = ["bitmap"];
 
+/// What has a checksum: its start, its length, and the place of the sum in it.
+type Sum = (usize, usize, usize);
+
 fn sum(b: &[u8]) -> [u8; 4] {
     (!b.iter().map(|x| u32::from(*x)).fold(0, u32::wrapping_add)).to_be_bytes()
 }
@@ -66,9 +69,9 @@ fn read(v: &MemVolumes) -> Option<Vec<u8>> {
 }
 
 /// All changes of the leaf, each with what has to be summed anew for it to be believed: start, length, place of the sum.
-fn changes(b: &[u8]) -> Vec<(Change, Vec<(usize, usize, usize)>)> {
+fn changes(b: &[u8]) -> Vec<(Change, Vec<Sum>)> {
     let (tail, mut all) = (b.len() - 512, Vec::new());
-    let mut add = |what: &str, at: usize, len: usize, sums: &[(usize, usize, usize)]| {
+    let mut add = |what: &str, at: usize, len: usize, sums: &[Sum]| {
         for change in bits(b, what, at, len) {
             all.push((change, sums.to_vec()));
         }

@@ -9,6 +9,7 @@ use crate::file::{Access, BlockFile, OsFile};
 use crate::qcow2::create::create as create_qcow2;
 use crate::qcow2::grow::grow as grow_qcow2;
 use crate::qcow2::header::Header;
+use crate::qcow2::settle;
 use crate::qcow2::snapshot::line;
 use crate::source::Source;
 use crate::vhd::coalesce::{coalesce as merge_node, leaf_coalesce};
@@ -57,13 +58,14 @@ pub(super) fn convert(
         return onto_device(source, OsFile::open(target, Access::Write, true)?, format, parent);
     }
     if target.try_exists()? {
-        return Err(std::io::Error::from(std::io::ErrorKind::AlreadyExists).into());
+        return Err(Error::Refused(format!("{} exists already", target.display())));
     }
     // Half an image must not look like one, whatever ends this process.
     let mut part = target.as_os_str().to_owned();
     part.push(".part");
     let part = Path::new(&part);
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(part)?;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(part);
+    let file = super::named(target, file.map_err(Error::from))?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => {
             return Err(Error::Refused(format!("{} is being written already", part.display())));
@@ -141,7 +143,19 @@ fn onto_device(source: &dyn Source, device: OsFile, format: Format, parent: Opti
     }
 }
 
+/// Makes an empty image; nothing is left of one that can't be made.
 pub(super) fn create(dir: &Directory, name: &str, size: u64, format: Format) -> Result<()> {
+    if dir.exists(name)? {
+        return Err(Error::Refused(format!("{name:?} exists already")));
+    }
+    let made = make(dir, name, size, format);
+    if made.is_err() && dir.exists(name)? {
+        dir.remove(name)?;
+    }
+    made
+}
+
+fn make(dir: &Directory, name: &str, size: u64, format: Format) -> Result<()> {
     match format {
         Format::Vhd => create_vhd(dir, name, &NewImage::new(size, None), Room::File),
         Format::Raw => {
@@ -171,10 +185,18 @@ pub(super) fn snapshot(
     if Format::of_name(&leaf_after) != Some(after) {
         return Err(Error::Refused("the disk becomes a VHD; say its name with --leaf-after".into()));
     }
+    for (name, is) in [(&name, after), (&base, format)] {
+        if Format::of_name(name) != Some(is) {
+            return Err(Error::Refused(format!("{name:?} will be {is:?}: its name has to say so")));
+        }
+    }
     take(dir, &Snapshot { leaf, format, base, leaf_after, room, children: vec![Child { name, room }] })
 }
 
 pub(super) fn coalesce(dir: &Directory, image: &str, name: Option<String>) -> Result<()> {
+    if Format::of_name(image) == Some(Format::Raw) {
+        return Err(Error::Unsupported("a raw image stands on nothing it could be merged into".into()));
+    }
     let file = dir.open(image, Access::Read)?;
     let hidden = match Format::of_name(image) {
         Some(Format::Qcow2) => Header::read(&*file)?.hidden,
@@ -209,6 +231,11 @@ pub(super) fn resize(dir: &Directory, name: &str, size: u64) -> Result<()> {
 }
 
 pub(super) fn repair(dir: &Directory, name: &str) -> Result<()> {
+    match Format::of_name(name) {
+        Some(Format::Qcow2) => return settle(dir, name),
+        Some(Format::Raw) => return Err(Error::Unsupported("a raw image has nothing to repair".into())),
+        _ => {}
+    }
     let file = dir.open(name, Access::Write)?;
     match Image::open(Arc::clone(&file)) {
         // The writer knows where a file's footer goes, and checks the table first.

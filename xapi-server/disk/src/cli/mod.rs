@@ -169,7 +169,7 @@ enum Command {
         #[command(subcommand)]
         what: Tell,
     },
-    /// Write the missing footer at the end of a VHD again.
+    /// Mend what a writer that died left: the missing footer at the end of a VHD, a qcow2 that was not closed.
     Repair {
         /// The image.
         image: PathBuf,
@@ -300,7 +300,8 @@ fn size(text: &str) -> Result<u64, String> {
         _ => return Err("not a size".into()),
     };
     let n: u64 = digits.parse().map_err(|_| "not a number")?;
-    n.checked_mul(1 << shift).ok_or_else(|| "too large".into())
+    // A disk has whole sectors.
+    n.checked_mul(1 << shift).and_then(|n| n.checked_next_multiple_of(512)).ok_or_else(|| "too large".into())
 }
 
 /// Runs a command, writes to `out`, returns the exit status.
@@ -332,39 +333,51 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<u8> {
         }
         Command::Create { image, size, format } => {
             let (dir, name) = place(&image)?;
-            change::create(&dir, &name, size, format_of(&name, format)?)?;
+            let format = format_of(&name, format)?;
+            named(&image, change::create(&dir, &name, size, format))?;
         }
         Command::Snapshot { leaf, snapshot, base, leaf_after } => {
             let (dir, name) = place(&leaf)?;
-            let frozen = change::snapshot(&dir, name, snapshot, base, leaf_after)?;
+            let frozen = named(&leaf, change::snapshot(&dir, name, snapshot, base, leaf_after))?;
             writeln!(out, "{}", if frozen { "frozen" } else { "nothing to freeze: made beside the disk" })?;
         }
         Command::Revert { leaf, snapshot, base } => {
             let (dir, name) = place(&leaf)?;
-            crate::vhd::snapshot::revert(&dir, &name, &snapshot, &base, change::room(&dir, &name)?)?;
+            let room = named(&leaf, change::room(&dir, &name))?;
+            named(&leaf, crate::vhd::snapshot::revert(&dir, &name, &snapshot, &base, room))?;
         }
         Command::Coalesce { image, name } => {
-            let (dir, image) = place(&image)?;
-            change::coalesce(&dir, &image, name)?;
+            let (dir, node) = place(&image)?;
+            named(&image, change::coalesce(&dir, &node, name))?;
         }
         Command::Resize { image, size } => {
             let (dir, name) = place(&image)?;
-            change::resize(&dir, &name, size)?;
+            named(&image, change::resize(&dir, &name, size))?;
         }
         Command::Recover { directory } => {
-            let dir = Directory::new(directory).with_fixed(args.fixed);
-            for note in crate::vhd::journal::recover(&dir)? {
+            let dir = Directory::new(&directory).with_fixed(args.fixed);
+            for note in named(&directory, crate::vhd::journal::recover(&dir))? {
                 writeln!(out, "{}", serde_json::to_string(&note).map_err(std::io::Error::other)?)?;
             }
         }
         Command::Serve(a) => serve(a, args.fixed, out)?,
-        Command::Control { socket, what } => serve::control(&socket, &what.into(), out)?,
+        Command::Control { socket, what } => named(&socket, serve::control(&socket, &what.into(), out))?,
         Command::Repair { image } => {
             let (dir, name) = place(&image)?;
-            change::repair(&dir, &name)?;
+            named(&image, change::repair(&dir, &name))?;
         }
     }
     Ok(0)
+}
+
+/// Says which file it was that failed; whoever reads our output may end it.
+fn named<T>(path: &Path, done: Result<T>) -> Result<T> {
+    done.map_err(|e| match e {
+        Error::Io(source) if source.kind() != std::io::ErrorKind::BrokenPipe => {
+            Error::Beside { name: path.display().to_string(), source: Box::new(source.into()) }
+        }
+        e => e,
+    })
 }
 
 /// An image of any format.
@@ -384,10 +397,11 @@ impl Opened {
 
 fn open(path: &Path, format: Option<FormatArg>, fixed: bool) -> Result<Opened> {
     let (dir, name) = Directory::of(path)?;
-    Ok(match format_of(&name, format)? {
-        Format::Qcow2 => Opened::Qcow2(Qcow2Disk::open(&dir, &name, Access::Read)?),
-        format => Opened::Chain(Chain::open(&dir.with_fixed(fixed), &name, format)?),
-    })
+    let opened = match format_of(&name, format)? {
+        Format::Qcow2 => Qcow2Disk::open(&dir, &name, Access::Read).map(Opened::Qcow2),
+        format => Chain::open(&dir.with_fixed(fixed), &name, format).map(Opened::Chain),
+    };
+    named(path, opened)
 }
 
 /// The format said on the command line, else by the name.

@@ -8,6 +8,7 @@ pub mod coalesce;
 pub mod control;
 pub mod export;
 pub mod handshake;
+mod own;
 pub mod proto;
 pub mod server;
 pub mod session;

@@ -4,6 +4,7 @@
 use super::coalesce::coalesce;
 use super::control::{Command, Merge, Reply, Status};
 use super::export::{Export, Opener};
+use super::own::{assert_apart, listen};
 use super::session;
 use super::state::{State, VERSION, start_ticks};
 use crate::cbt::{Log, Tracker};
@@ -16,9 +17,8 @@ use crate::ublk::{self, Device};
 use crate::volumes::{Directory, plain_name};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -96,6 +96,7 @@ impl Server {
     /// # Errors
     /// What opening says; [`Error::Refused`] when one of the sockets is served already; the system's error.
     pub fn start(config: Config, on_stop: impl FnOnce() + Send + 'static) -> Result<Server> {
+        assert_apart(&config)?;
         let untracked = Arc::new(Mutex::new(None));
         let opener = opener(&config, config.image.clone(), Arc::clone(&untracked));
         let mut export = Export::new(config.export.clone(), config.read_only, opener)?;
@@ -183,24 +184,6 @@ impl Server {
         }
         closed.and(gone)
     }
-}
-
-/// Makes a socket only its owner can open, in place of one that nobody serves.
-fn listen(path: &Path) -> Result<UnixListener> {
-    if UnixStream::connect(path).is_ok() {
-        return Err(Error::Refused(format!("{} is served already", path.display())));
-    }
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    match std::fs::remove_file(&new) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&new)?;
-    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
-    std::fs::rename(&new, path)?;
-    Ok(listener)
 }
 
 /// Opens the image of `config` under the name `image`, and follows its changes where that is wanted and possible.

@@ -11,7 +11,7 @@ use crate::disk::check_unused;
 use crate::error::{Error, Result};
 use crate::file::Access;
 use crate::source::Source;
-use crate::volumes::Volumes;
+use crate::volumes::{Volumes, plain_name};
 use uuid::Uuid;
 
 /// A new image that shares the frozen data.
@@ -53,7 +53,14 @@ pub fn snapshot(volumes: &dyn Volumes, s: &Snapshot) -> Result<bool> {
 
 /// Refuses names that are taken.
 pub(crate) fn check_names(volumes: &dyn Volumes, s: &Snapshot) -> Result<()> {
-    for name in s.children.iter().map(|c| &c.name).chain([&s.base]) {
+    // What is made on the way has a name, too.
+    let new_leaf = format!("{}.new", s.leaf_after);
+    let names: Vec<&String> = s.children.iter().map(|c| &c.name).chain([&s.base, &new_leaf]).collect();
+    for (i, name) in names.iter().enumerate() {
+        plain_name(name)?;
+        if names[..i].contains(name) {
+            return Err(Error::Refused(format!("{name:?} can't be two images")));
+        }
         if volumes.exists(name)? || s.leaf_after == **name {
             return Err(Error::Refused(format!("{name:?} exists already")));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use xapi_backend::storage::{SrStat, Volume};
+use xapi_backend::storage::{SrStat, Volume, backend_failure};
 use xapi_schema::{
     ClassId, Map, Ref, Result, Value,
     classes::{Sr, StorageOperations as Op, Vdi, sr, vdi},
@@ -97,6 +97,7 @@ pub async fn synchronise(cx: &Cx, this: &Ref<Sr>) -> Result<()> {
         }
         let (old, new): (Vec<_>, Vec<_>) =
             found.iter().partition(|volume| known.contains_key(&volume.location));
+        assert_nobodys(tx, &target, &new)?;
         introduce(tx, &target, &new, &known, now)?;
         for volume in old {
             if let Some(row) = known.remove(&volume.location) {
@@ -133,6 +134,23 @@ fn update_row(tx: &mut Tx, row: &Ref<Vdi>, volume: &Volume, now: xapi_schema::Da
     let tracked = before && volume.cbt_enabled;
     tx.set(row, vdi::cbt_enabled, tracked)?;
     rules::refresh(tx, row)
+}
+
+/// Refuses disks that are known in another SR: it is the same place under two names.
+///
+/// # Errors
+/// SR_BACKEND_FAILURE_40 with the disk and the SR that has it.
+fn assert_nobodys(tx: &Tx, home: &Ref<Sr>, new: &[&Volume]) -> Result<()> {
+    for volume in new {
+        let Ok(row) = tx.find_uuid::<Vdi>(&volume.uuid) else { continue };
+        let other = tx.get(&row, vdi::SR)?;
+        if other != *home {
+            let owner = tx.get(&other, sr::uuid).unwrap_or_default();
+            let told = format!("the disk {} belongs to the storage repository {owner}", volume.uuid);
+            return Err(backend_failure(40, "The SR scan failed", &told));
+        }
+    }
+    Ok(())
 }
 
 /// Writes the rows of volumes nobody knew, in their order. `known` has those with a row, by location.
