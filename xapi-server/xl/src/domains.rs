@@ -257,12 +257,12 @@ impl Hypervisor for Domains {
     }
 
     async fn domains(&self) -> Result<Vec<Domain>> {
-        let domain = |row: Row, fresh: bool| Domain {
+        let domain = |row: Row, fresh: bool, shim: i64| Domain {
             uuid: row.uuid,
             domid: i64::from(row.domid),
             activity: if row.paused { Activity::Paused } else { Activity::Running },
             fresh,
-            memory: row.memory << 20,
+            memory: (row.memory - shim) << 20,
         };
         self.shared.store.assert_answers().await?;
         // A thread that ended without a word has nothing to wait for either.
@@ -270,7 +270,11 @@ impl Hypervisor for Domains {
         let mut all = Vec::new();
         for row in self.shared.rows().await?.into_iter().filter(|row| !row.dying) {
             let fresh = self.shared.is_fresh(&row).await?;
-            all.push(domain(row, fresh));
+            let shim = match self.shared.records.get(&row.uuid).ok().flatten() {
+                Some(record) => self.shared.shim_mib(&record, row.domid).await?,
+                None => 0,
+            };
+            all.push(domain(row, fresh, shim));
         }
         Ok(all)
     }

@@ -1,7 +1,7 @@
 //! What a new domain finds in xenstore besides what libxl puts there. Pure.
 
 use base64::Engine;
-use xapi_backend::hypervisor::{Disk, DomainSpec};
+use xapi_backend::hypervisor::{Disk, DomainKind, DomainSpec};
 
 use crate::xenstore::{Change, wire};
 
@@ -66,6 +66,10 @@ pub fn entries(spec: &DomainSpec, domid: u32, unique: &str) -> Vec<Change> {
     told("memory/dynamic-min", kib(spec.details.memory_min.min(spec.memory_target)));
     told("memory/dynamic-max", kib(spec.memory_target));
     told("memory/initial-target", kib(spec.memory_target));
+    if spec.kind == DomainKind::PvInPvh {
+        // xl wrote what guest and shim have together. The guest begins with all it may have and gives back the rest.
+        told("memory/target", kib(spec.memory_target));
+    }
     for (key, value) in &spec.platform {
         let path = format!("platform/{key}");
         if !key.contains('/') && wire::is_path(&format!("/{path}")) && value.len() <= LONGEST {
@@ -170,6 +174,17 @@ mod tests {
             Change::Write(path, _) | Change::Remove(path) | Change::Permit(path, _) =>
                 path.starts_with("/local/domain/7/"),
         }));
+    }
+
+    #[test]
+    fn a_guest_behind_a_shim_is_told_its_own_memory_only() {
+        let target = |kind: DomainKind| {
+            let all = entries(&DomainSpec { kind, ..test_spec() }, 7, "unique");
+            value(&all, "/local/domain/7/memory/target").map(str::to_owned)
+        };
+        assert_eq!(target(DomainKind::PvInPvh).as_deref(), Some("98304"));
+        // For others xl has written it.
+        assert_eq!(target(DomainKind::Pv), None);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What a running domain is told: its memory, its processors, keys and triggers.
 
+use xapi_backend::hypervisor::DomainKind;
 use xapi_schema::{Result, errors};
 
-use crate::{host, shared::Shared};
+use crate::{config::mib, host, records::Record, shared::Shared};
 
 /// What can be done to a domain's virtual machine from outside, by xl's names.
 const TRIGGERS: &[&str] = &["nmi", "reset", "init", "power", "sleep", "s3resume"];
@@ -44,13 +45,32 @@ impl Shared {
         self.xl.quick(&[&command, "-d", &domid, "-w", &weight, "-c", &cap]).await.map(|_| ())
     }
 
+    /// MiB of a domain that a shim has and not its guest: what it was built with beyond what its guest may have. One that
+    /// was built by an earlier version has none.
+    pub async fn shim_mib(&self, record: &Record, domid: u32) -> Result<i64> {
+        if record.spec.kind != DomainKind::PvInPvh {
+            return Ok(0);
+        }
+        let built = self.store.find(&format!("/local/domain/{domid}/memory/static-max")).await?;
+        let kib: i64 = built.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        Ok((kib / 1024 - mib(record.spec.memory_max)).max(0))
+    }
+
     /// Moves the balloon.
     pub async fn set_memory_target(&self, uuid: &str, bytes: i64) -> Result<()> {
         let domid = self.need(uuid).await?;
-        let target = format!("{}k", bytes / 1024);
-        self.xl.slow(&["mem-set", &domid.to_string(), &target]).await?;
-        let node = format!("/local/domain/{domid}/memory/dynamic-max");
-        self.store.write(&node, &(bytes / 1024).to_string()).await?;
+        let shim = match self.records.get(uuid)? {
+            Some(record) => self.shim_mib(&record, domid).await?,
+            None => 0,
+        };
+        let (whole, own) = (bytes / 1024 + 1024 * shim, (bytes / 1024).to_string());
+        self.xl.slow(&["mem-set", &domid.to_string(), &format!("{whole}k")]).await?;
+        let at = |node: &str| format!("/local/domain/{domid}/memory/{node}");
+        if shim > 0 {
+            // xl has told the guest, which has no part in what the shim has.
+            self.store.write(&at("target"), &own).await?;
+        }
+        self.store.write(&at("dynamic-max"), &own).await?;
         Ok(())
     }
 

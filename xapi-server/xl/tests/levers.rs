@@ -5,7 +5,10 @@
 mod common;
 
 use common::bench::{Bench, LONG, UUID};
-use xapi_backend::Hypervisor;
+use xapi_backend::{
+    Hypervisor,
+    hypervisor::{DomainKind, DomainSpec},
+};
 
 #[tokio::test]
 async fn keys_triggers_and_weights_reach_xl() {
@@ -32,6 +35,32 @@ async fn keys_triggers_and_weights_reach_xl() {
     ] {
         assert!(calls.lines().any(|line| line == call), "no {call:?} in:\n{calls}");
     }
+}
+
+#[tokio::test]
+async fn a_guest_behind_a_shim_has_what_its_record_says() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    let spec = DomainSpec { kind: DomainKind::PvInPvh, ..bench.spec() };
+    let domid = domains.build(spec).await.unwrap().domid;
+    let node = |name: &str| format!("/local/domain/{domid}/memory/{name}");
+    // As xl builds it: the guest's 96 MiB and the shim's 24.
+    assert!(bench.stub.read("config").contains("maxmem = 120\n"));
+    bench.daemon.set(&node("static-max"), &(120 << 10).to_string());
+    bench.state(" 96 1 ", " 120 1 ");
+    assert_eq!(domains.domains().await.unwrap()[0].memory, 96 << 20);
+    domains.set_memory_target(UUID, 80 << 20).await.unwrap();
+    let asked = format!("mem-set {domid} {}k", (80 + 24) << 10);
+    assert!(bench.stub.read("calls").lines().any(|call| call == asked), "no {asked:?}");
+    // The guest is told its own part.
+    let own = (80 << 10).to_string();
+    assert_eq!(bench.daemon.get(&node("target")).as_ref(), Some(&own));
+    assert_eq!(bench.daemon.get(&node("dynamic-max")).as_ref(), Some(&own));
+    // One of an earlier version, whose shim took of its guest's memory.
+    bench.daemon.set(&node("static-max"), &(96 << 10).to_string());
+    domains.set_memory_target(UUID, 80 << 20).await.unwrap();
+    let asked = format!("mem-set {domid} {own}k");
+    assert!(bench.stub.read("calls").lines().any(|call| call == asked), "no {asked:?}");
 }
 
 #[tokio::test]

@@ -65,6 +65,8 @@ pub fn identity(spec: &DomainSpec, out: &mut Config) -> Result<()> {
     out.set("type", kind)?;
     if spec.kind == DomainKind::PvInPvh {
         out.flag("pvshim", true);
+        // What it may take: the guest has all the rest, which is what its record says.
+        out.set("pvshim_extra", &format!("shim_mem={}M", shim_mib(spec)))?;
     }
     // What happens next is decided by us, when we see how it ended.
     for action in ["on_poweroff", "on_reboot", "on_crash", "on_watchdog", "on_soft_reset"] {
@@ -73,14 +75,22 @@ pub fn identity(spec: &DomainSpec, out: &mut Config) -> Result<()> {
     Ok(())
 }
 
-fn mib(bytes: i64) -> i64 {
+/// Whole MiB.
+pub fn mib(bytes: i64) -> i64 {
     (bytes + MIB - 1) / MIB
 }
 
+/// MiB the shim of a guest has beside the guest's own memory; xl counts both as one.
+fn shim_mib(spec: &DomainSpec) -> i64 {
+    if spec.kind == DomainKind::PvInPvh { 23 + mib(spec.memory_max) / 90 } else { 0 }
+}
+
 pub fn memory(spec: &DomainSpec, out: &mut Config) {
-    let max = mib(spec.memory_max).max(1);
+    let max = mib(spec.memory_max).max(1) + shim_mib(spec);
     out.number("maxmem", max);
-    out.number("memory", mib(spec.memory_target).clamp(1, max));
+    // The shim hands on all there is when it starts, and a paravirtual kernel touches it: nothing may be missing then.
+    let start = if spec.kind == DomainKind::PvInPvh { max } else { mib(spec.memory_target) };
+    out.number("memory", start.clamp(1, max));
     if spec.kind == DomainKind::Hvm && spec.details.shadow_multiplier > 1.0 {
         out.number("shadow_memory", shadow_mib(spec));
     }

@@ -19,7 +19,7 @@ use xapi_backend::{
 use xapi_schema::Result;
 
 pub use devices::{POSITIONS, disk_line, guest_device, nic_line, no_socket, vdev, vdev_number};
-pub use machine::{is_uefi, pci, platform, shadow_mib};
+pub use machine::{is_uefi, mib, pci, platform, shadow_mib};
 #[cfg(test)]
 pub use tests::test_spec;
 pub use text::{Config, sane};

@@ -186,13 +186,14 @@ fn a_pv_guest_behind_the_shim_as_a_whole() {
         [
             "type = \"pvh\"",
             "pvshim = 1",
+            "pvshim_extra = \"shim_mem=24M\"",
             "on_poweroff = \"preserve\"",
             "on_reboot = \"preserve\"",
             "on_crash = \"preserve\"",
             "on_watchdog = \"preserve\"",
             "on_soft_reset = \"preserve\"",
-            "maxmem = 128",
-            "memory = 96",
+            "maxmem = 152",
+            "memory = 152",
             "maxvcpus = 2",
             "vcpus = 2",
             "bootloader = \"pygrub\"",
@@ -209,6 +210,22 @@ fn kinds_of_domains() {
     lines(&shim, &["type = \"pvh\"", "pvshim = 1", "vcpus = 2"]);
     lines(&hvm(), &["type = \"hvm\""]);
     none(&hvm(), "kernel");
+}
+
+#[test]
+fn a_shim_takes_nothing_of_its_guests_memory() {
+    for (mib, shim) in [(89, 23), (90, 24), (400, 27), (4096, 68)] {
+        let memory = mib << 20;
+        let spec = DomainSpec {
+            kind: DomainKind::PvInPvh,
+            memory_max: memory,
+            memory_target: memory,
+            ..test_spec()
+        };
+        let (whole, extra) = (mib + shim, format!("pvshim_extra = \"shim_mem={shim}M\""));
+        lines(&spec, &[&format!("maxmem = {whole}"), &format!("memory = {whole}"), &extra]);
+        lines(&DomainSpec { kind: DomainKind::Pvh, ..spec }, &[&format!("maxmem = {mib}")]);
+    }
 }
 
 #[test]
