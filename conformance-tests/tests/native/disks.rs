@@ -65,7 +65,7 @@ fn under_two_names(world: &World, host: &str, location: &str, sr: &str) {
 fn isos(world: &mut World) {
     let dir = world.path("isos");
     fs::create_dir(&dir).expect("a directory");
-    fs::write(dir.join("some.iso"), vec![7; 4 << 20]).expect("an image");
+    fs::write(dir.join("some.iso"), vec![7; (4 << 20) + 100]).expect("an image");
     fs::write(dir.join("notes.txt"), "no image").expect("a file");
     let location = format!("device-config:location={}", dir.display());
     let sr = world.xe(&[
@@ -78,6 +78,11 @@ fn isos(world: &mut World) {
     ]);
     let found = world.xe(&["vdi-list", &format!("sr-uuid={sr}"), "params=name-label", "--minimal"]);
     assert_eq!(found, "some.iso");
+    // What the last sector lacks is zeros, but nothing of it is left out.
+    let disk = world.xe(&["vdi-list", &format!("sr-uuid={sr}"), "--minimal"]);
+    let mut padded = vec![7; (4 << 20) + 100];
+    padded.resize((4 << 20) + 512, 0);
+    assert!(world.bytes(&disk) == padded, "an image of no whole sectors");
     let link = world.xe(&["pbd-list", &format!("sr-uuid={sr}"), "--minimal"]);
     world.xe(&["pbd-unplug", &format!("uuid={link}")]);
     world.xe(&["sr-forget", &format!("uuid={sr}")]);

@@ -7,6 +7,7 @@ use xapi_backend::Storage;
 use xapi_schema::{
     Failure, Ref, Result,
     classes::{Vdi, sr, vdi},
+    errors,
 };
 use xapi_store::Read as _;
 use xennix_disk::{
@@ -58,9 +59,9 @@ impl Volume {
         })
     }
 
-    /// Bytes of the disk; whole sectors.
+    /// Bytes of the disk in whole sectors. What the last one lacks, as an ISO's may, are zeros.
     pub fn bytes(&self) -> u64 {
-        self.size & !511
+        self.size.next_multiple_of(512)
     }
 
     /// Whether a stretch holds anything.
@@ -74,21 +75,32 @@ impl Volume {
     /// # Errors
     /// Those of the driver.
     pub fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let read = self.storage.read(&self.sr, &self.location, offset, buffer.len());
+        let (there, lacking) = buffer.split_at_mut(self.inside(offset, buffer.len()));
+        lacking.fill(0);
+        let read = self.storage.read(&self.sr, &self.location, offset, there.len());
         let bytes = self.handle.block_on(read)?;
-        if bytes.len() != buffer.len() {
-            return Err(xapi_schema::errors::VDI_IO_ERROR.with(["a volume ended early"]));
+        if bytes.len() != there.len() {
+            return Err(errors::VDI_IO_ERROR.with(["a volume ended early"]));
         }
-        buffer.copy_from_slice(&bytes);
+        there.copy_from_slice(&bytes);
         Ok(())
+    }
+
+    /// How many of so many bytes are there.
+    fn inside(&self, offset: u64, length: usize) -> usize {
+        self.size.saturating_sub(offset).min(length as u64) as usize
     }
 
     /// Writes bytes.
     ///
     /// # Errors
-    /// Those of the driver.
+    /// Those of the driver, VDI_IO_ERROR [text] for bytes that a last sector does not have.
     pub fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        let write = self.storage.write(&self.sr, &self.location, offset, bytes.to_vec());
+        let (there, lacking) = bytes.split_at(self.inside(offset, bytes.len()));
+        if lacking.iter().any(|byte| *byte != 0) {
+            return Err(errors::VDI_IO_ERROR.with(["bytes lie behind the end of the disk"]));
+        }
+        let write = self.storage.write(&self.sr, &self.location, offset, there.to_vec());
         self.handle.block_on(write)
     }
 
