@@ -170,8 +170,14 @@ fn a_silent_client_keeps_only_its_own_disk() {
     }
     let second = world.upload(&format!("/import_raw_vdi?vdi={disk}&format=raw"), &noise(2, 512));
     assert_eq!(second["error_info"][0], "VDI_IN_USE", "{second}");
-    // Everybody else goes on.
+    // Everybody else goes on, also beside a mark that anybody can write.
     world.fill(&other, &content(1, 8));
+    let (first, second) = (world.vm("marked").0, world.vm("free").0);
+    let marked = world.attach(&first, &other, "0");
+    world.call("VBD.add_to_other_config", &[json!(marked), json!("xennix_transfer"), json!("mine")]);
+    world.attach(&second, &other, "0");
+    world.call("VM.start", &[json!(second), json!(false), json!(false)]);
+    world.call("VM.hard_shutdown", &[json!(second)]);
     world.call("VDI.snapshot", &[json!(other), json!({})]);
     world.call("VDI.destroy", &[json!(other)]);
     world.call("task.cancel", &[json!(task)]);

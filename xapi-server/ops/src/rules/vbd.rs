@@ -176,7 +176,7 @@ fn disk(
     let alone = !image.get(vdi::sharable) && !machine.get(vm::is_control_domain);
     for other in image.get(vdi::VBDs).iter().filter(|other| *other != this) {
         let Ok(other) = read.record(other) else { continue };
-        let matters = other.get(vbd::other_config).contains(TRANSFER) || (alone && holds(read, other));
+        let matters = transfers(read, other) || (alone && holds(read, other));
         if (writes || other.get(vbd::mode) == VbdMode::Rw) && matters {
             return Err(errors::VDI_IN_USE.with([&reference]));
         }
@@ -185,6 +185,13 @@ fn disk(
         return Err(errors::VDI_READONLY.with([&reference]));
     }
     Ok(())
+}
+
+/// A VBD by which the toolstack itself has the disk. Anybody can write the key; only the toolstack plugs such a VBD.
+fn transfers(read: &impl Read, other: &Record) -> bool {
+    other.get(vbd::currently_attached)
+        && other.get(vbd::other_config).contains(TRANSFER)
+        && read.get(&other.get(vbd::VM), vm::is_control_domain).unwrap_or(false)
 }
 
 /// A VBD of another VM that has the disk, or is about to.

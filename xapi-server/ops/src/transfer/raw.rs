@@ -336,11 +336,9 @@ fn take(what: &RawImport, mut target: Volume, mut from: Upload, meter: &Meter) -
                 return Err(errors::VDI_TOO_SMALL.with([what.disk.to_string(), size.to_string()]));
             }
             let whole = stream.backing().is_none();
-            if let Some(name) = stream.backing() {
-                assert_backed(name, &target)?;
-            }
-            if whole {
-                target.wipe(|| meter.bytes(0, size))?;
+            match stream.backing() {
+                Some(name) => assert_backed(name, &target)?,
+                None => target.wipe(|| meter.bytes(0, size))?,
             }
             stream.copy_to(&mut target, whole, &mut progress).map_err(failure)
         }

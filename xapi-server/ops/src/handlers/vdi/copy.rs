@@ -74,6 +74,7 @@ async fn copy_to(
     into: &Ref<Vdi>,
     whole: Whole,
 ) -> Result<Ref<Vdi>> {
+    // Before a target is made.
     place(cx, this)?;
     let record = cx.snapshot().record(this)?.clone();
     if !base.is_null() {
