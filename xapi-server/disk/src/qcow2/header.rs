@@ -154,7 +154,7 @@ impl Header {
         let name = (be64(b, NAME_AT as usize), u64::from(be32(b, 16)));
         let backing = match name {
             (0, _) => None,
-            (place, length) if length <= 1023 && place + length <= cluster && inside(place, length) => {
+            (place, length) if length <= 1023 && inside(place, length) && place + length <= cluster => {
                 let text = &b[place as usize..(place + length) as usize];
                 Some(String::from_utf8_lossy(text).into_owned())
             }
@@ -275,4 +275,23 @@ fn add_mark(file: &dyn BlockFile, header: &Header) -> Result<()> {
     file.flush()?;
     file.write_at(header.end, &(u64::from(HIDDEN) << 32 | 8).to_be_bytes())?;
     Ok(file.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mem::MemVolumes;
+    use crate::volumes::Volumes;
+
+    #[test]
+    fn a_name_at_the_end_of_all_numbers_is_refused() {
+        let place = MemVolumes::files();
+        super::super::create::create(&place, "a.qcow2", 4 << 20, None).unwrap();
+        let mut bytes = place.bytes("a.qcow2").unwrap();
+        bytes[8..16].copy_from_slice(&(u64::MAX - 5).to_be_bytes());
+        bytes[16..20].copy_from_slice(&100u32.to_be_bytes());
+        place.put("b.qcow2", &bytes).unwrap();
+        let file = place.open("b.qcow2", crate::file::Access::Read).unwrap();
+        assert!(Header::read(&*file).is_err());
+    }
 }
