@@ -277,12 +277,13 @@ pub fn infect() -> Result<PathBuf, String> {
         .clone()
 }
 
-/// Builds a program of the workspace as the running test was built. All programs are built together: asked for one
-/// by one, each would choose other features of the libraries they share, and build those again.
+/// Builds a program of the workspace as the running test was built. All programs are built together, and with one test:
+/// asked for one by one, or without any test, they would choose other features of the libraries they share, and
+/// everything would be built once more.
 fn build(name: &str) -> Result<PathBuf, String> {
     let profile = profile_dir()?;
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(crate_dir()).args(["build", "--quiet", "--workspace", "--bins"]);
+    command.current_dir(crate_dir()).args(["build", "--quiet", "--workspace", "--bins", "--test", "guide"]);
     command.arg("--target-dir").arg(target_dir()?);
     match profile.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => {}

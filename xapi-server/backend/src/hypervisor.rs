@@ -315,6 +315,8 @@ pub trait Hypervisor: Send + Sync + 'static {
     async fn build(&self, spec: DomainSpec) -> Result<Started>;
     /// Builds a domain from a memory image in a volume, paused.
     async fn restore(&self, spec: DomainSpec, image: (String, String)) -> Result<Started>;
+    /// Nobody wants a build any more: one that waits for others fails soon, one that has begun goes on to its end.
+    async fn give_up(&self, _uuid: &str) {}
     /// Writes the memory of a domain to a volume and ends it. Answers what is needed to restore it.
     async fn save(&self, uuid: &str, image: (String, String)) -> Result<String>;
     /// Stops a domain for the moment.

@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+mod life {
+    mod cancel;
+}
 
 use common::{Host, no, str};
 use xapi_backend::{
@@ -211,30 +214,6 @@ async fn an_agent_reports_addresses_after_a_while() {
         }
     }
     panic!("the agent never reported");
-}
-
-#[tokio::test]
-async fn a_forced_shutdown_interrupts_a_clean_one() {
-    let host = Host::on(Machine { shutdown_delay: 600_000, ..Machine::default() }).await;
-    let vm = host.vm("slow").await;
-    host.ok("VM.start", [str(&vm), no(), no()]).await;
-    let asked = host.text("Async.VM.clean_shutdown", [str(&vm)]).await;
-    for _ in 0..200 {
-        if host.get("VM", "current_operations", &vm).await != Value::map::<&str>([]) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    host.ok("VM.hard_shutdown", [str(&vm)]).await;
-    assert_eq!(host.state(&vm).await, "Halted");
-    for _ in 0..200 {
-        if host.text("task.get_status", [str(&asked)]).await != "pending" {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    assert_eq!(host.text("task.get_status", [str(&asked)]).await, "cancelled");
-    host.assert_idle().await;
 }
 
 #[tokio::test]

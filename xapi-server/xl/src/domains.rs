@@ -69,6 +69,7 @@ impl Domains {
         let shared = Arc::new(Shared {
             earlier,
             turns: tokio::sync::Semaphore::new(options.xl.at_once.max(1)),
+            waiting: Mutex::default(),
             xl: options.xl,
             store: options.store,
             storage: options.storage,
@@ -103,6 +104,10 @@ impl Hypervisor for Domains {
 
     async fn restore(&self, spec: DomainSpec, image: (String, String)) -> Result<Started> {
         self.shared.build(spec, Some(image)).await
+    }
+
+    async fn give_up(&self, uuid: &str) {
+        self.shared.give_up(uuid);
     }
 
     async fn save(&self, uuid: &str, image: (String, String)) -> Result<String> {

@@ -121,7 +121,7 @@ impl Shared {
             self.tpms.begin(tpm).await?;
         }
         // Waiting for others is not a part of the time xl has.
-        let turn = self.turn().await?;
+        let turn = self.turn(&spec.uuid).await?;
         let made = match &memory {
             None => self.xl.slow(&["create", "-e", "-p", "-q", &path]).await.map(|_| ()),
             Some((sr, location)) => image::restore(&self.xl, &self.storage, &path, (sr, location)).await,

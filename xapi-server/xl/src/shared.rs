@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, SemaphorePermit, broadcast, oneshot, watch};
 use xapi_backend::{
     hypervisor::{DomainEvent, DomainKind, Happened},
     storage::Storage,
@@ -43,6 +43,8 @@ pub struct Shared {
     pub earlier: watch::Receiver<bool>,
     /// Turns to build a domain, given in the order they are asked for.
     pub turns: tokio::sync::Semaphore,
+    /// Who waits for one, to be told when nobody wants the domain any more.
+    pub waiting: Mutex<HashMap<String, oneshot::Sender<()>>>,
     pub events: broadcast::Sender<DomainEvent>,
     /// Somebody new listens, or a look is due for another reason.
     pub look: Notify,
@@ -116,9 +118,24 @@ impl Shared {
         found.ok_or_else(|| Failure::internal(format!("there is no domain {uuid}")))
     }
 
-    /// Waits for a turn to build a domain; it ends when the answer is dropped.
-    pub async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
-        self.turns.acquire().await.map_err(|error| Failure::internal(error.to_string()))
+    /// Waits for a turn to build a domain, until [`Shared::give_up`]; the turn ends when the answer is dropped.
+    pub async fn turn(&self, uuid: &str) -> Result<SemaphorePermit<'_>> {
+        let (tell, given_up) = oneshot::channel();
+        lock(&self.waiting).insert(uuid.to_string(), tell);
+        let turn = tokio::select! {
+            turn = self.turns.acquire() => turn.map_err(|error| Failure::internal(error.to_string())),
+            _ = given_up => Err(Failure::internal(format!("domain {uuid} is not wanted any more"))),
+        };
+        lock(&self.waiting).remove(uuid);
+        turn
+    }
+
+    /// Ends the waiting for a turn.
+    pub fn give_up(&self, uuid: &str) {
+        if let Some(tell) = lock(&self.waiting).remove(uuid) {
+            // It may have got its turn in this moment.
+            let _ = tell.send(());
+        }
     }
 
     /// Marks a domain as being worked at.

@@ -214,6 +214,39 @@ async fn domains_are_built_as_many_at_once_as_there_are_turns() {
 }
 
 #[tokio::test]
+async fn who_waits_for_a_turn_can_be_given_up() {
+    let bench = Bench::new().await;
+    let domains = bench.open_with(xapi_xl::Xl { at_once: 1, ..bench.stub.xl(LONG) });
+    bench.stub.mode("create-waits");
+    let unwanted =
+        DomainSpec { uuid: "9d3b0f0c-64d6-4d1c-8c43-5a3f0e6c2a11".into(), disks: vec![], ..bench.spec() };
+    let first = domains.build(bench.spec());
+    let second = async {
+        let building = domains.build(unwanted.clone());
+        let end = async {
+            while !bench.stub.read("calls").contains("create") {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            // It has a place in the line now, or asks for one as the next thing it does.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            domains.give_up(&unwanted.uuid).await;
+            // The one that has begun is not disturbed.
+            domains.give_up(UUID).await;
+            bench.stub.mode("");
+        };
+        futures_util::future::join(building, end).await.0
+    };
+    let (first, second) = futures_util::future::join(first, second).await;
+    assert!(second.unwrap_err().to_string().contains("not wanted"));
+    first.unwrap();
+    assert_eq!(domains.domains().await.unwrap().len(), 1);
+    assert_eq!(bench.stub.read("calls").lines().filter(|call| call.starts_with("create")).count(), 1);
+    assert_eq!(std::fs::read_dir(bench.dir.path().join("xl/domains")).unwrap().count(), 2);
+    bench.stub.mode("");
+    domains.build(unwanted).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_start_has_two_children_and_its_guest_is_heard() {
     let bench = Bench::new().await;
     let domains = bench.open(LONG);

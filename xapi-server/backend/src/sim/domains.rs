@@ -97,6 +97,7 @@ impl Domains {
                 return Err(failure);
             }
         }
+        tokio::time::sleep(Duration::from_millis(self.machine.build_delay)).await;
         self.agent_later(uuid);
         Ok(started)
     }

@@ -43,6 +43,8 @@ pub struct Machine {
     pub cards: Vec<SimCard>,
     /// Milliseconds until a guest's agent reports addresses.
     pub agent_delay: u64,
+    /// Milliseconds it takes to build a domain.
+    pub build_delay: u64,
     /// Milliseconds a guest takes to shut down.
     pub shutdown_delay: u64,
 }
@@ -58,6 +60,7 @@ impl Default for Machine {
             crash_dumps: None,
             cards: vec![],
             agent_delay: 400,
+            build_delay: 0,
             shutdown_delay: 50,
         }
     }

@@ -303,7 +303,7 @@ impl Shared {
             self.tpms.begin(tpm).await?;
         }
         {
-            let _turn = self.turn().await?;
+            let _turn = self.turn(&probe.uuid).await?;
             self.xl.slow(&["create", "-e", "-q", &path.to_string_lossy()]).await?;
         }
         let domid = self.need(&probe.uuid).await?;

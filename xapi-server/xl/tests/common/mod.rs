@@ -248,6 +248,7 @@ case $1 in
         n=$(( $(cat "$d/last" 2>/dev/null || echo 0) + 1 )); echo $n >"$d/last"
         echo "$uuid $n 96 1 --p--- 0.0 $uuid - -" >>"$d/table"
         case $mode in create-hangs|destroy-fails) sleep 1000;; esac
+        while [ "$(cat "$d/mode" 2>/dev/null)" = create-waits ]; do sleep 0.01; done
         [ "$mode" != noted ] || { sleep 0.1; echo "built $n" >>"$d/calls"; };;
     restore)
         cat "$4" >"$d/restored"

@@ -193,7 +193,7 @@ async fn boot(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) -> Result
         Ok(())
     })
     .await?;
-    if let Err(failure) = launch(cx, this, home, paused, None).await {
+    if let Err(failure) = launch(cx, this, home, How { paused, image: None, cancel: true }).await {
         let target = this.clone();
         cx.commit(move |tx| reset::halted(tx, &target, false)).await?;
         epoch::end(cx, this).await;
@@ -223,18 +223,23 @@ pub fn generation_id() -> String {
     format!("{}:{}", half(), half())
 }
 
+/// How a domain is to come to be.
+pub struct How {
+    /// It stays paused.
+    pub paused: bool,
+    /// The SR and the location of the memory it continues with.
+    pub image: Option<(String, String)>,
+    /// Whoever cancels the task ends the work, too: not where a domain just gave way to this one.
+    pub cancel: bool,
+}
+
 /// Builds the domain of a VM, from a memory image or afresh, and writes what became of it.
 ///
 /// # Errors
-/// Those of the hypervisor; then there is no domain, and the record is as it was but for
+/// Those of the hypervisor, TASK_CANCELLED; then there is no domain, and the record is as it was but for
 /// `currently_attached` of its devices.
-pub async fn launch(
-    cx: &Cx,
-    this: &Ref<Vm>,
-    home: &Ref<Host>,
-    paused: bool,
-    image: Option<(String, String)>,
-) -> Result<()> {
+pub async fn launch(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, how: How) -> Result<()> {
+    let How { paused, image, cancel } = how;
     let restored = image.is_some();
     vtpm::keep(cx, this).await?;
     let target = this.clone();
@@ -257,16 +262,26 @@ pub async fn launch(
     tracing::debug!(vm = %this, "it can be built");
     let uuid = spec.uuid.clone();
     let hypervisor = &cx.xapi.backends.hypervisor;
-    let started = match image {
-        Some(image) => hypervisor.restore(spec, image).await?,
-        None => {
-            epoch::begin(cx, this).await?;
-            hypervisor.build(spec).await?
+    let building = async {
+        match image {
+            Some(image) => hypervisor.restore(spec, image).await,
+            None => {
+                epoch::begin(cx, this).await?;
+                hypervisor.build(spec).await
+            }
         }
+    };
+    let still_wanted = || if cancel { cx.check_cancelled() } else { Ok(()) };
+    let started = match until_cancelled(cx, cancel, &uuid, building).await {
+        Ok(started) => started,
+        Err(failure) => return still_wanted().and(Err(failure)),
     };
     tracing::debug!(vm = %this, "it is built");
     let has_agent = started.has_agent;
-    let written = record_start(cx, this, home, started, paused, restored).await;
+    let written = match still_wanted() {
+        Ok(()) => record_start(cx, this, home, started, paused, restored).await,
+        cancelled => cancelled,
+    };
     tracing::debug!(vm = %this, "that is written down");
     let running = match written {
         // A guest is limited before it can send anything.
@@ -285,6 +300,19 @@ pub async fn launch(
     }
     tracing::debug!(vm = %this, "it goes on");
     if has_agent { guest::read_agent(cx, this).await } else { Ok(()) }
+}
+
+/// Waits for a domain; whoever cancels the task ends its waiting for others. What has begun is not broken off: half a domain
+/// is worse than one that is taken away again.
+async fn until_cancelled<T>(cx: &Cx, cancel: bool, uuid: &str, building: impl Future<Output = T>) -> T {
+    let mut building = std::pin::pin!(building);
+    if cancel {
+        tokio::select! {
+            outcome = &mut building => return outcome,
+            () = cx.task.cancelled() => cx.xapi.backends.hypervisor.give_up(uuid).await,
+        }
+    }
+    building.await
 }
 
 async fn record_start(

@@ -16,7 +16,8 @@ use super::{
     memory::MIB,
     note,
     placement::{self, Wanted},
-    reset, start,
+    reset,
+    start::{self, How},
 };
 use crate::{
     Cx, Registry, guard,
@@ -237,7 +238,7 @@ pub async fn restore(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) ->
         cx.commit(move |tx| reset::halted(tx, &target, true)).await?;
         return Err(errors::VM_HAS_NO_SUSPEND_VDI.with(["VM", this.as_str()]));
     };
-    launch(cx, this, home, paused, place).await?;
+    launch(cx, this, home, How { paused, image: Some(place), cancel: true }).await?;
     let target = this.clone();
     cx.commit(move |tx| {
         if tx.get(&target, vm::ha_restart_priority)? == "restart" {
@@ -255,18 +256,12 @@ pub async fn restore(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) ->
 /// Those of the hypervisor.
 pub async fn continue_from(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, image: &Ref<Vdi>) -> Result<()> {
     let place = place(&*cx.snapshot(), image)?;
-    launch(cx, this, home, false, place).await?;
+    launch(cx, this, home, How { paused: false, image: Some(place), cancel: false }).await?;
     drop_image(cx, this, image).await
 }
 
-async fn launch(
-    cx: &Cx,
-    this: &Ref<Vm>,
-    home: &Ref<Host>,
-    paused: bool,
-    place: (String, String),
-) -> Result<()> {
-    let Err(failure) = start::launch(cx, this, home, paused, Some(place)).await else { return Ok(()) };
+async fn launch(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, how: How) -> Result<()> {
+    let Err(failure) = start::launch(cx, this, home, how).await else { return Ok(()) };
     let target = this.clone();
     cx.commit(move |tx| reset::suspended(tx, &target)).await?;
     Err(failure)
