@@ -13,6 +13,7 @@ mod ethtool;
 mod filter;
 mod kernel;
 mod links;
+mod listing;
 mod names;
 mod networkd;
 mod openvswitch;

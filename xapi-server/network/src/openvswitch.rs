@@ -13,8 +13,10 @@ use xapi_backend::{
 use xapi_schema::{Failure, Result};
 
 use crate::{
-    Kernel, Places, dhcp, ethtool, failed, filter, names,
-    switch::{self, Bridge, There},
+    Kernel, Places, dhcp, ethtool, failed, filter,
+    listing::{self, Listing},
+    names,
+    switch::{self, There},
 };
 
 /// Where Open vSwitch is told what to do, while it runs.
@@ -41,68 +43,10 @@ impl OpenVswitch {
         told.map_err(|error| failed("Open vSwitch", error))
     }
 
-    /// An answer of one line; nothing when the switch does not know what it is asked about.
-    async fn line(&self, question: &str) -> Option<String> {
-        let told = self.vsctl(switch::words(question)).await.ok()?;
-        Some(told.trim().to_string()).filter(|text| !text.is_empty())
-    }
-
-    async fn lines(&self, question: &str) -> Result<Vec<String>> {
-        Ok(switch::words(&self.vsctl(switch::words(question)).await?))
-    }
-
-    /// Whether a bridge is there for its VLANs only.
-    async fn kept(&self, bridge: &str) -> bool {
-        self.line(&format!("br-get-external-id {bridge} {}", switch::KEPT)).await.is_some()
-    }
-
-    /// Every bridge.
-    async fn known(&self) -> Result<Vec<Bridge>> {
-        let mut all = Vec::new();
-        for name in self.lines("list-br").await? {
-            let parent = self.line(&format!("br-to-parent {name}")).await.unwrap_or_else(|| name.clone());
-            let kept = self.kept(&name).await;
-            all.push(Bridge { name, parent, kept });
-        }
-        Ok(all)
-    }
-
-    /// What the switch has of a link already.
-    async fn there(&self, link: &Link) -> Result<There> {
-        let bridge = link.bridge.as_str();
-        let bridges = self.lines("list-br").await?;
-        let mut there = There { bridge: bridges.iter().any(|known| known == bridge), ..There::default() };
-        if there.bridge {
-            there.parent = self.line(&format!("br-to-parent {bridge}")).await;
-            there.ports = self.lines(&format!("list-ports {bridge}")).await?;
-            there.kept = self.kept(bridge).await;
-        }
-        for device in switch::devices(link) {
-            if let Some(on) = self.line(&format!("iface-to-br {device}")).await {
-                if self.line(&format!("port-to-br {device}")).await.is_none() {
-                    there.inside.push(device.clone());
-                }
-                there.on.push((device, on));
-            }
-        }
-        if let Below::Bond { device, .. } = &link.below {
-            let port = self.line(&format!("--if-exists get port {device} interfaces")).await;
-            there.bonded = match port {
-                Some(_) => self.members(device).await?,
-                None => vec![],
-            };
-        }
-        Ok(there)
-    }
-
-    /// Cards in a bond that is there.
-    async fn members(&self, bond: &str) -> Result<Vec<String>> {
-        let told = self.lines(&format!("--bare --columns=interfaces list port {bond}")).await?;
-        let mut members = Vec::new();
-        for number in told {
-            members.extend(self.line(&format!("--bare --columns=name list interface {number}")).await);
-        }
-        Ok(members)
+    /// Everything the switch has.
+    async fn listing(&self) -> Result<Listing> {
+        let answer = self.vsctl(switch::words(listing::QUESTION)).await?;
+        Listing::read(&answer).map_err(|error| failed("Open vSwitch", error))
     }
 
     /// What the kernel has under a name the switch shall use.
@@ -145,18 +89,12 @@ impl OpenVswitch {
             self.kernel.take_over(&device, &link.bridge).await?;
             let left = there.on.iter().find(|(known, on)| *known == device && *on != link.bridge);
             if let Some((_, left)) = left
-                && self.ways_out(left).await?.is_empty()
+                && self.listing().await?.ports_of(left).iter().all(|port| switch::is_guest(port))
             {
                 self.kernel.take_over(left, &link.bridge).await?;
             }
         }
         Ok(())
-    }
-
-    /// Ports of a bridge that are not guests'.
-    async fn ways_out(&self, bridge: &str) -> Result<Vec<String>> {
-        let ports = self.lines(&format!("list-ports {bridge}")).await?;
-        Ok(ports.into_iter().filter(|port| !switch::is_guest(port)).collect())
     }
 }
 
@@ -174,7 +112,7 @@ impl Network for OpenVswitch {
         names::check(link)?;
         let _turn = self.turn.lock().await;
         self.check(link).await?;
-        let there = self.there(link).await?;
+        let there = There::of(link, &self.listing().await?);
         let made: Result<(), Failure> = self.make(link, &there).await;
         if made.is_err() && !there.bridge {
             // A bridge with nothing behind it would look as if the network were there.
@@ -186,20 +124,19 @@ impl Network for OpenVswitch {
     async fn bring_down(&self, bridge: &str) -> Result<()> {
         names::check_interface(bridge)?;
         let _turn = self.turn.lock().await;
-        let all = self.known().await?;
-        if !all.iter().any(|known| known.name == bridge) {
+        let all = self.listing().await?;
+        if all.bridge(bridge).is_none() {
             return Ok(());
         }
-        let ports = self.lines(&format!("list-ports {bridge}")).await?;
-        if let Some(port) = ports.iter().find(|port| switch::is_guest(port)) {
+        if let Some(port) = all.ports_of(bridge).iter().find(|port| switch::is_guest(port)) {
             return Err(failed(bridge, format!("{port} is still on it")));
         }
         dhcp::stop(&self.run, bridge).await?;
-        if switch::has_vlans(bridge, &all) {
+        if switch::has_vlans(bridge, &all.bridges) {
             self.kernel.address(bridge, &Addressing::None).await?;
             self.kernel.address_v6(bridge, &Addressing6::None).await?;
         }
-        self.vsctl(switch::removal(bridge, &all)).await.map(|_| ())
+        self.vsctl(switch::removal(bridge, &all.bridges)).await.map(|_| ())
     }
 
     async fn address(&self, bridge: &str, how: &Addressing) -> Result<()> {
@@ -239,9 +176,9 @@ impl Network for OpenVswitch {
         names::check_interface(port)?;
         names::check_interface(bridge)?;
         let _turn = self.turn.lock().await;
+        let all = self.listing().await?;
         for port in [port.to_string(), names::emulated(port)] {
-            let on = self.line(&format!("port-to-br {port}")).await;
-            if on.is_some() && on.as_deref() != Some(bridge) {
+            if all.port(&port).is_some_and(|port| port.bridge != bridge) {
                 let told = format!("--if-exists del-port {port} -- add-port {bridge} {port}");
                 self.vsctl(switch::words(&told)).await?;
             }
@@ -250,6 +187,6 @@ impl Network for OpenVswitch {
     }
 
     async fn bridges(&self) -> Result<Vec<String>> {
-        self.lines("list-br").await
+        Ok(self.listing().await?.bridges.into_iter().map(|bridge| bridge.name).collect())
     }
 }

@@ -2,6 +2,8 @@
 
 use xapi_backend::network::{Below, Link};
 
+use crate::listing::Listing;
+
 /// What the switch has of a link already.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct There {
@@ -19,6 +21,31 @@ pub struct There {
     pub inside: Vec<String>,
     /// It was taken down, and stayed for the VLANs on it.
     pub kept: bool,
+}
+
+impl There {
+    /// What concerns a link, of all there is.
+    pub fn of(link: &Link, all: &Listing) -> There {
+        let mut there = There::default();
+        if let Some(bridge) = all.bridge(&link.bridge) {
+            there.bridge = true;
+            there.parent = Some(bridge.parent.clone());
+            there.ports = all.ports_of(&link.bridge);
+            there.kept = bridge.kept;
+        }
+        for device in devices(link) {
+            if let Some(port) = all.holder(&device) {
+                if port.name != device {
+                    there.inside.push(device.clone());
+                }
+                there.on.push((device, port.bridge.clone()));
+            }
+        }
+        if let Below::Bond { device, .. } = &link.below {
+            there.bonded = all.port(device).map(|port| port.interfaces.clone()).unwrap_or_default();
+        }
+        there
+    }
 }
 
 /// A bridge the switch has.
