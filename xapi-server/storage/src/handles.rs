@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use xapi_schema::Result;
@@ -21,6 +22,7 @@ struct Handle {
     image: Image,
     writable: bool,
     tracked: bool,
+    used: Instant,
 }
 
 type Slot = Arc<Mutex<Option<Handle>>>;
@@ -67,10 +69,14 @@ impl Handles {
                 tracked = tracker.is_some();
                 tracker.map_or(Ok(()), |t| image.track(t)).map_err(|e| Doing::Load.disk(&e))?;
             }
-            *slot = Some(Handle { image, writable: access == Access::Write, tracked });
+            *slot = Some(Handle { image, writable: access == Access::Write, tracked, used: Instant::now() });
         }
         match &mut *slot {
-            Some(handle) => work(&mut handle.image).map_err(|e| Doing::Other.disk(&e)),
+            Some(handle) => {
+                let done = work(&mut handle.image).map_err(|e| Doing::Other.disk(&e));
+                handle.used = Instant::now();
+                done
+            }
             None => Err(fail::missing(&images.sr, uuid)),
         }
     }
@@ -98,6 +104,32 @@ impl Handles {
         let Some(slot) = lock(&self.0).remove(uuid) else { return Ok(()) };
         let handle = lock(&slot).take();
         handle.map_or(Ok(()), |h| h.image.close()).map_err(|e| Doing::Other.disk(&e))
+    }
+
+    /// Closes what nobody has read for so long; answers whether something that is only read is still open. What is
+    /// written stays until somebody hears how closing it went.
+    pub fn close_idle(&self, age: Duration) -> bool {
+        let mut left = false;
+        // Nobody gets at a slot while all are locked: one that has no other owner is not in use.
+        lock(&self.0).retain(|uuid, slot| {
+            if Arc::strong_count(slot) > 1 {
+                left = true;
+                return true;
+            }
+            let mut slot = lock(slot);
+            if slot.as_ref().is_some_and(|h| h.writable) {
+                return true;
+            }
+            if slot.as_ref().is_some_and(|h| h.used.elapsed() < age) {
+                left = true;
+                return true;
+            }
+            if let Some(Err(error)) = slot.take().map(|h| h.image.close()) {
+                tracing::warn!(disk = uuid, %error, "an image that was read did not close");
+            }
+            false
+        });
+        left
     }
 
     /// Closes all.

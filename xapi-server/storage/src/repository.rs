@@ -7,6 +7,7 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use xapi_backend::storage::{DataPath, SrConfig};
@@ -50,6 +51,8 @@ pub struct Repository {
     pub(crate) kept: Mutex<HashSet<String>>,
     /// Images into which nothing can be merged.
     pub(crate) sharing: Sharing,
+    /// Somebody sees to it that what was read is closed.
+    pub(crate) resting: AtomicBool,
     /// One collection at a time.
     pub(crate) collecting: tokio::sync::Mutex<()>,
     /// Is something half-done that could be neither finished nor undone?
@@ -77,6 +80,7 @@ impl Repository {
             clean: Mutex::default(),
             kept: Mutex::default(),
             sharing: Sharing::default(),
+            resting: AtomicBool::new(false),
             collecting: tokio::sync::Mutex::default(),
             unsettled: AtomicBool::new(false),
             gone: AtomicBool::new(false),
@@ -228,6 +232,12 @@ impl Repository {
             return self.paths.flush(uuid).map_err(|e| Doing::Other.failure(&e.to_string()));
         }
         self.handles.close(uuid)
+    }
+
+    /// Lets go of what nobody has read for so long; answers whether something is still open that was read.
+    pub(crate) fn close_idle(&self, age: Duration) -> bool {
+        let _used = self.using(false);
+        !self.gone.load(Ordering::SeqCst) && self.handles.close_idle(age)
     }
 
     /// Is a volume open for a guest, and may it be written?

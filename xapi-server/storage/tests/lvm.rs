@@ -99,6 +99,31 @@ async fn a_running_disk_is_frozen_merged_and_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_or_written_here_stays_reachable_no_longer_than_that() {
+    let place = LvmPlace::new();
+    let storage = place.ready().await;
+    let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
+    storage.write(SR, &disk, 0, vec![7; 4096]).await.unwrap();
+    assert_eq!(active(&place).await, [format!("VHD-{disk}")]);
+    storage.flush(SR, &disk).await.unwrap();
+    assert!(active(&place).await.is_empty(), "who is done says so");
+    assert_eq!(storage.read(SR, &disk, 0, 4096).await.unwrap(), [7; 4096]);
+    assert_eq!(active(&place).await, [format!("VHD-{disk}")], "the next piece is near");
+    // Who goes away without a word is missed after a while.
+    let mut waited = 0;
+    while !active(&place).await.is_empty() {
+        assert!(waited < 600, "it stays reachable");
+        waited += 1;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    // And is welcome again.
+    assert_eq!(storage.extents(SR, &disk).await.unwrap().len(), 1);
+    assert_eq!(storage.read(SR, &disk, 0, 4096).await.unwrap(), [7; 4096]);
+    storage.flush(SR, &disk).await.unwrap();
+    over(&place, &storage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_guarded_group_is_only_written_by_guests() {
     let place = LvmPlace { allocation: "thin", ..LvmPlace::new() };
     let storage = place.ready().await;

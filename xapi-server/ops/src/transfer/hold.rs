@@ -4,7 +4,7 @@
 
 use xapi_schema::{
     ApiEnum, ClassId, Record, Ref, Result, Value,
-    classes::{Vbd, VbdMode, Vdi, VdiOperations, Vm, host, vbd, vdi, vm},
+    classes::{Vbd, VbdMode, Vdi, VdiOperations, Vm, host, sr, vbd, vdi, vm},
     errors,
 };
 use xapi_store::{Read, Tx};
@@ -18,6 +18,7 @@ use crate::{
 /// A disk in use by the toolstack; [`Hold::release`] lets go of it.
 pub struct Hold {
     cx: Cx,
+    disk: Ref<Vdi>,
     slot: Ref<Vbd>,
 }
 
@@ -40,7 +41,7 @@ pub async fn hold_to_write(cx: &Cx, this: &Ref<Vdi>) -> Result<Hold> {
 }
 
 async fn taken(cx: &Cx, this: &Ref<Vdi>, mode: VbdMode) -> Result<Hold> {
-    let (this, home, task) = (this.clone(), cx.host().clone(), cx.task_key());
+    let (disk, this, home, task) = (this.clone(), this.clone(), cx.host().clone(), cx.task_key());
     let slot = cx
         .commit(move |tx| {
             match mode {
@@ -54,7 +55,7 @@ async fn taken(cx: &Cx, this: &Ref<Vdi>, mode: VbdMode) -> Result<Hold> {
             plug(tx, &dom0, &this, mode, &task)
         })
         .await?;
-    Ok(Hold { cx: cx.clone(), slot })
+    Ok(Hold { cx: cx.clone(), disk, slot })
 }
 
 /// Has somebody plugged the disk, or is about to, in a way that matters?
@@ -102,14 +103,24 @@ fn plug(tx: &mut Tx, dom0: &Ref<Vm>, this: &Ref<Vdi>, mode: VbdMode, task: &str)
 }
 
 impl Hold {
-    /// Lets go of the disk.
+    /// Lets go of the disk; its storage does, too, so that nothing of it stays reachable here.
     pub async fn release(self) {
+        if let Err(failure) = self.close().await {
+            tracing::debug!(%failure, disk = %self.disk, "a disk that was read or written did not close");
+        }
         let slot = self.slot;
         let gone = self.cx.commit(move |tx| if tx.exists(&slot) { slot::remove(tx, &slot) } else { Ok(()) });
         if let Err(failure) = gone.await {
             tracing::error!(%failure, "a disk stays plugged into the control domain until the next start");
         }
         self.cx.xapi.work_done.notify_waiters();
+    }
+
+    async fn close(&self) -> Result<()> {
+        let snapshot = self.cx.snapshot();
+        let home = snapshot.get(&snapshot.get(&self.disk, vdi::SR)?, sr::uuid)?;
+        let location = snapshot.get(&self.disk, vdi::location)?;
+        self.cx.xapi.backends.storage.flush(&home, &location).await
     }
 }
 

@@ -1,10 +1,16 @@
 //! Bytes of volumes: read, written and copied by this process, for transfers and backups. What guests read and write
 //! does not come by here.
 
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
 use xapi_backend::storage::{Progress, Storage};
 use xapi_schema::{Result, errors};
 use xennix_disk::{
     file::Access,
+    image::Image,
     source::{Source, State, extents},
 };
 
@@ -12,7 +18,51 @@ use super::{Attached, Native, blocking};
 use crate::{
     fail::{self, Doing},
     handles, listing,
+    repository::Repository,
 };
+
+/// How long an image that was read stays open for the next piece. While it is open its volume stays reachable here, and a
+/// host that shares the SR could not do with it as it likes.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Sees to it that what was read is closed when nobody reads on.
+fn rest(repository: &Arc<Repository>) {
+    if repository.resting.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let repository = Arc::downgrade(repository);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(IDLE).await;
+            // Who detaches it has closed everything.
+            let Some(repository) = repository.upgrade() else { return };
+            let left = move || {
+                if repository.close_idle(IDLE) {
+                    return true;
+                }
+                repository.resting.store(false, Ordering::SeqCst);
+                // Somebody may have read in between, and found that it was seen to.
+                repository.close_idle(IDLE) && !repository.resting.swap(true, Ordering::SeqCst)
+            };
+            if !tokio::task::spawn_blocking(left).await.unwrap_or(false) {
+                return;
+            }
+        }
+    });
+}
+
+/// Reads an image of an SR.
+async fn read<T: Send + 'static>(
+    repository: Arc<Repository>,
+    uuid: &str,
+    guarded: bool,
+    work: impl FnOnce(&mut Image) -> xennix_disk::Result<T> + Send + 'static,
+) -> Result<T> {
+    let (reading, uuid) = (repository.clone(), uuid.to_owned());
+    let done = blocking(move || reading.with(&uuid, Access::Read, guarded, work)).await;
+    rest(&repository);
+    done
+}
 
 impl Native {
     /// Gives one volume the bytes of another, which is no larger; all else of it reads as zeros.
@@ -68,12 +118,8 @@ impl Native {
     ) -> Result<Vec<u8>> {
         match self.attached(sr)? {
             Attached::Images(repository) => {
-                let (uuid, guarded) = (location.to_owned(), self.policies.sr(sr).guarded);
-                blocking(move || {
-                    repository
-                        .with(&uuid, Access::Read, guarded, |image| handles::read(image, offset, length))
-                })
-                .await
+                let guarded = self.policies.sr(sr).guarded;
+                read(repository, location, guarded, move |image| handles::read(image, offset, length)).await
             }
             Attached::Listing(_, listing) => {
                 let (_, path) = listing.find(location)?;
@@ -86,18 +132,16 @@ impl Native {
     /// Where a volume holds data: start and length of each stretch; all of it where that is not known.
     pub(super) async fn data_of(&self, sr: &str, location: &str) -> Result<Vec<(u64, u64)>> {
         if let Attached::Images(repository) = self.attached(sr)? {
-            let (uuid, guarded) = (location.to_owned(), self.policies.sr(sr).guarded);
-            return blocking(move || {
-                repository.with(&uuid, Access::Read, guarded, |image| {
-                    let mut found: Vec<(u64, u64)> = Vec::new();
-                    extents(image.source(), |e| {
-                        if e.state == State::Data {
-                            found.push((e.start, e.len));
-                        }
-                        Ok(())
-                    })?;
-                    Ok(found)
-                })
+            let guarded = self.policies.sr(sr).guarded;
+            return read(repository, location, guarded, |image| {
+                let mut found: Vec<(u64, u64)> = Vec::new();
+                extents(image.source(), |e| {
+                    if e.state == State::Data {
+                        found.push((e.start, e.len));
+                    }
+                    Ok(())
+                })?;
+                Ok(found)
             })
             .await;
         }
