@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Whether an image is opened to look or to change.
@@ -97,9 +97,27 @@ impl OsFile {
     /// # Errors
     /// The system's error.
     pub fn open(path: &Path, access: Access, fixed: bool) -> io::Result<OsFile> {
-        let file = OpenOptions::new().read(true).write(access == Access::Write).open(path)?;
-        let device = file.metadata()?.file_type().is_block_device();
+        // What waits for somebody at its other end would be waited for.
+        let flags = nix::libc::O_NONBLOCK;
+        let file =
+            OpenOptions::new().read(true).write(access == Access::Write).custom_flags(flags).open(path)?;
+        let kind = file.metadata()?.file_type();
+        let device = kind.is_block_device();
+        if !device && !kind.is_file() {
+            return Err(io::Error::other("neither a file nor a block device"));
+        }
         Ok(OsFile { file, fixed: fixed || device, device })
+    }
+
+    /// Opens a block device that nobody else may have: no file system, no volume group, no other program that claims it.
+    ///
+    /// # Errors
+    /// The system's error, `ResourceBusy` when somebody has it.
+    pub fn alone(path: &Path) -> io::Result<OsFile> {
+        // Without O_CREAT it claims a block device.
+        let flags = nix::libc::O_EXCL;
+        let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
+        Ok(OsFile { file, fixed: true, device: true })
     }
 
     /// Makes a new file of `bytes` zero bytes; refuses to replace one.

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::file::{Access, BlockFile, OsFile};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -151,7 +152,8 @@ impl Volumes for Directory {
             let entry = entry?;
             if let Ok(name) = entry.file_name().into_string()
                 && !name.starts_with('.')
-                && !entry.path().is_dir()
+                && std::fs::metadata(entry.path())
+                    .map_or(true, |m| m.is_file() || m.file_type().is_block_device())
             {
                 names.push(name);
             }

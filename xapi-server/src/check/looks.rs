@@ -41,7 +41,7 @@ pub fn all(config: &Config, root: &Root) -> Vec<Line> {
             lines.push(tapdisk(find("tap-ctl")));
         }
         let helpers = [
-            ("lvm", "lvs", "lvm2", "SRs of type lvm and lvmoiscsi do not work"),
+            ("lvm", "lvs", "lvm2", "SRs of type lvm, lvmoiscsi, ext and xfs do not work"),
             ("ext", "mkfs.ext4", "e2fsprogs", "SRs of type ext cannot be made"),
             ("xfs", "mkfs.xfs", "xfsprogs", "SRs of type xfs cannot be made"),
             ("nfs", "mount.nfs", "nfs-common", "SRs of type nfs do not work"),

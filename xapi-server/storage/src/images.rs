@@ -7,13 +7,13 @@ mod size;
 mod tree;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use xapi_backend::storage::{NewVolume, SrStat};
-use xapi_schema::{Result, errors};
+use xapi_schema::{Failure, Result, errors};
 use xennix_disk::{
     chain::Format,
     file::Access,
@@ -30,6 +30,7 @@ use crate::{
     head::{self, Found},
     lvm::mgt::Entry,
     naming::Naming,
+    repository::lock,
 };
 
 pub use place::Group;
@@ -47,29 +48,64 @@ pub struct Images {
     pub naming: Naming,
     /// The directory their names lead to.
     pub dir: PathBuf,
+    /// Operations that could be neither finished nor undone.
+    pub stuck: Arc<Mutex<Stuck>>,
+}
+
+/// Operations that their own images keep from their end, since the SR was attached.
+#[derive(Default)]
+pub struct Stuck {
+    /// Their notes.
+    keys: BTreeSet<String>,
+    /// Their images, and what whoever wants one is told.
+    images: BTreeMap<String, Failure>,
 }
 
 impl Images {
-    /// Finishes or undoes what an earlier process left half-done.
+    /// Finishes or undoes what an earlier process left half-done. What an image keeps from its end stays, with this image
+    /// out of reach; the others have nothing to do with it.
     ///
     /// # Errors
     /// A journal that can't be read, the device's error.
     pub fn recover(&self) -> Result<usize> {
-        let done = journal::recover(&*self.volumes).map_err(|e| Doing::Attach.disk(&e));
+        let done = journal::recover_each(&*self.volumes).map_err(|e| Doing::Attach.disk(&e));
         self.volumes.settle();
         let done = done?;
-        for note in &done {
+        for note in &done.done {
             tracing::warn!(sr = self.sr, ?note, "an interrupted operation was brought to its end");
         }
-        Ok(done.len())
+        let mut stuck = Stuck::default();
+        for journal::Stuck { key, note, error } in done.stuck {
+            tracing::error!(sr = self.sr, ?note, %error, "an interrupted operation can't be brought to its end");
+            let told = Doing::Load.failure(&format!("an operation on it could not be finished: {error}"));
+            stuck.images.extend(note.images().iter().map(|name| (name.to_string(), told.clone())));
+            stuck.keys.insert(key);
+        }
+        *lock(&self.stuck) = stuck;
+        Ok(done.done.len())
     }
 
-    /// Is something half-done that waits for [`recover`](Images::recover)?
+    /// Is nothing half-done?
     ///
     /// # Errors
     /// The system's error.
     pub fn is_idle(&self) -> Result<bool> {
         Ok(self.volumes.notes().map_err(|e| Doing::Attach.disk(&e))?.is_empty())
+    }
+
+    /// Is something half-done that [`recover`](Images::recover) has not been tried on?
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn waits(&self) -> Result<bool> {
+        let notes = self.volumes.notes().map_err(|e| Doing::Attach.disk(&e))?;
+        let stuck = lock(&self.stuck);
+        Ok(notes.iter().any(|(key, _)| !stuck.keys.contains(key)))
+    }
+
+    /// What keeps an image out of reach, beside what is wrong with it.
+    fn stuck(&self, name: &str) -> Option<Failure> {
+        lock(&self.stuck).images.get(name).cloned()
     }
 
     /// Every image, read no further than its header.
@@ -94,6 +130,7 @@ impl Images {
                 head::look(&*self.volumes, self.naming, &name, sizes.get(&name).copied())?
             {
                 image.hidden |= marked.contains(&name);
+                image.broken = self.stuck(&name).or(image.broken);
                 found.push(image);
             }
         }
@@ -133,6 +170,7 @@ impl Images {
                 self.volumes.settle();
                 if let Some(mut found) = looked.map_err(|e| Doing::Load.disk(&e))? {
                     found.hidden |= marked.map_err(|e| Doing::Load.disk(&e))?.contains(&name);
+                    found.broken = self.stuck(&name).or(found.broken);
                     return Ok(found);
                 }
             }
@@ -321,6 +359,9 @@ impl Images {
     /// VDI_MISSING, SR_BACKEND_FAILURE_80 when something stands on it.
     pub fn assert_childless(&self, uuid: &str) -> Result<Found> {
         let found = self.find(uuid)?;
+        if let Some(failure) = self.stuck(&found.name) {
+            return Err(failure);
+        }
         if self.scan()?.iter().any(|f| f.parent.as_deref() == Some(&found.name)) {
             return Err(Doing::Delete.failure("other volumes stand on it"));
         }

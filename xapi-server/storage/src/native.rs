@@ -17,7 +17,7 @@ use crate::{
     place::{Ground, KINDS, probe},
     policy::{self, Policies},
     repository::{Repository, lock},
-    volume::{format, volume_of},
+    volume::{format, one_each, volume_of},
 };
 use async_trait::async_trait;
 use xapi_backend::storage::{
@@ -173,7 +173,7 @@ impl Storage for Native {
                         if !guarded {
                             repository.agree();
                         }
-                        let found = found?;
+                        let found = one_each(&repository.config.uuid, found?);
                         for image in found.iter().filter(|f| f.broken.is_some()) {
                             tracing::warn!(image = image.name, why = ?image.broken, "an image can't be read");
                         }

@@ -175,7 +175,7 @@ impl Repository {
 
     /// Brings interrupted operations to their end. Disks that are open wait meanwhile.
     fn settle_journals(&self) -> Result<()> {
-        if self.images.is_idle()? {
+        if !self.images.waits()? {
             return Ok(());
         }
         let open: Vec<String> = self.open_here().into_iter().filter(|id| self.pausable(id)).collect();

@@ -1,5 +1,7 @@
 //! A volume of an SR of images: which format a new one gets, and how one is told of. Changes nothing.
 
+use std::collections::HashMap;
+
 use xapi_backend::storage::{SrConfig, Volume, backend_failure};
 use xapi_schema::Result;
 use xennix_disk::chain::Format;
@@ -36,6 +38,23 @@ pub(crate) fn format(sr: &SrConfig, sm_config: &[(String, String)], size: i64) -
     let formats = formats.map(|name| named(&name.to_ascii_lowercase())).collect::<Result<Vec<Format>>>()?;
     let first = formats.first().copied().unwrap_or(Format::Vhd);
     Ok(formats.into_iter().find(|format| rounded(*format, size).is_ok()).unwrap_or(first))
+}
+
+/// One image for each uuid, the one that is found by it; others of that uuid are told of.
+pub(crate) fn one_each(sr: &str, found: Vec<Found>) -> Vec<Found> {
+    let rank =
+        |format: Format| [Format::Vhd, Format::Raw, Format::Qcow2].iter().position(|one| *one == format);
+    let mut best: HashMap<String, Option<usize>> = HashMap::new();
+    for image in &found {
+        let known = best.entry(image.uuid.clone()).or_insert_with(|| rank(image.format));
+        *known = (*known).min(rank(image.format));
+    }
+    let (kept, others): (Vec<Found>, Vec<Found>) =
+        found.into_iter().partition(|image| best.get(&image.uuid) == Some(&rank(image.format)));
+    for image in others {
+        tracing::warn!(sr, image = image.name, "another image has its uuid: it is left alone");
+    }
+    kept
 }
 
 /// What clients are told of an image.

@@ -161,3 +161,21 @@ async fn a_collection_can_be_stopped_and_forbidden() {
     assert_eq!(place.files(), [format!("{disk}.vhd")]);
     assert_eq!(storage.read(SR, &disk, 0, 4096).await.unwrap(), [1; 4096]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_puts_beside_disks_hides_and_stops_none() {
+    let place = Place::new();
+    let storage = place.ready().await;
+    let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
+    let at = |name: String| place.location.join(name);
+    // The same disk in another format, as who converts one beside it leaves it; and what has no end.
+    std::fs::write(at(format!("{disk}.raw")), vec![0; 8 << 20]).unwrap();
+    nix::unistd::mkfifo(&at(format!("{}.vhd", fresh())), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    nix::unistd::mkfifo(&at(format!("{}.raw", fresh())), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let found = storage.scan(SR).await.unwrap();
+    let known: Vec<(&str, &str)> =
+        found.iter().map(|v| (v.location.as_str(), v.sm_config[0].1.as_str())).collect();
+    assert_eq!(known, [(disk.as_str(), "vhd")]);
+    storage.create_volume(SR, new(8 << 20)).await.unwrap();
+    assert_eq!(storage.scan(SR).await.unwrap().len(), 2);
+}

@@ -120,6 +120,7 @@ fn a_device_that_fails_below_a_disk_is_told_of_as_one() {
         volumes: Arc::new(failing.clone()),
         naming: Naming::Files,
         dir: dir.path().into(),
+        stuck: Arc::default(),
     };
     let (disk, snapshot) = (fresh(), fresh());
     images.create(&disk, Format::Vhd, 8 << 20).unwrap();
@@ -177,4 +178,82 @@ fn a_number_of_the_system_is_found_wherever_it_is_told() {
     assert_eq!(Doing::Load.disk(&wrapped(28)).code, "SR_BACKEND_FAILURE_44");
     assert_eq!(Doing::Load.disk(&wrapped(30)).code, "SR_BACKEND_FAILURE_461");
     assert_eq!(Doing::Load.disk(&wrapped(13)).code, "SR_BACKEND_FAILURE_65");
+}
+
+/// Two entries of the table that name the same block, as a flipped bit makes them: writing either would destroy the other.
+fn damage(dir: &std::path::Path, name: &str) {
+    let place = dir.join(name);
+    let mut bytes = std::fs::read(&place).unwrap();
+    let table = u64::from_be_bytes(bytes[528..536].try_into().unwrap()) as usize;
+    let first: [u8; 4] = bytes[table..table + 4].try_into().unwrap();
+    assert_ne!(first, [0xff; 4], "it holds something");
+    bytes[table + 4..table + 8].copy_from_slice(&first);
+    std::fs::write(place, bytes).unwrap();
+}
+
+/// An SR of two disks, each with two blocks.
+fn two(dir: &std::path::Path) -> (Images, String, String) {
+    let volumes = Arc::new(Failing { dir: Directory::new(dir), bad: Arc::default() });
+    let images =
+        Images { sr: fresh(), volumes, naming: Naming::Files, dir: dir.into(), stuck: Arc::default() };
+    let (damaged, other) = (fresh(), fresh());
+    for disk in [&damaged, &other] {
+        images.create(disk, Format::Vhd, 8 << 20).unwrap();
+        let mut open = images.open(&images.find(disk).unwrap(), Access::Write, false).unwrap();
+        open.write_at(0, &[5; 4096]).unwrap();
+        open.write_at(4 << 20, &[6; 4096]).unwrap();
+        open.close().unwrap();
+    }
+    damage(dir, &format!("{damaged}.vhd"));
+    (images, damaged, other)
+}
+
+#[test]
+fn what_could_not_be_marked_in_the_end_is_not_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let (images, damaged, other) = two(dir.path());
+    let before = std::fs::read(dir.path().join(format!("{damaged}.vhd"))).unwrap();
+    for doing in [Doing::Snapshot, Doing::Clone] {
+        assert!(images.twin(&damaged, &fresh(), doing, false).is_err());
+    }
+    assert!(images.is_idle().unwrap(), "nothing is noted");
+    assert_eq!(images.scan().unwrap().len(), 2);
+    assert_eq!(std::fs::read(dir.path().join(format!("{damaged}.vhd"))).unwrap(), before);
+    images.twin(&other, &fresh(), Doing::Snapshot, false).unwrap();
+}
+
+#[test]
+fn what_can_not_be_brought_to_its_end_concerns_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (images, damaged, other) = two(dir.path());
+    // The last step of a freeze is missing, and the image it has to mark can't be written.
+    let (base, leaf) = (format!("{damaged}.vhd"), format!("{}.vhd", fresh()));
+    let note = serde_json::json!({"op": "freezing", "leaf": leaf, "base": base, "new_leaf": format!("{leaf}.new"),
+        "leaf_after": leaf, "vhd": true});
+    images.volumes.put_note("stuck", &note.to_string()).unwrap();
+    let half = format!("{}.vhd", fresh());
+    std::fs::write(dir.path().join(&half), "half").unwrap();
+    let note = serde_json::json!({"op": "making", "new": [half]});
+    images.volumes.put_note("z", &note.to_string()).unwrap();
+    assert!(images.waits().unwrap());
+    assert_eq!(images.recover().unwrap(), 1);
+    assert!(!dir.path().join(&half).exists(), "what comes after it is done");
+    assert!(!images.waits().unwrap() && !images.is_idle().unwrap());
+    // Its image is out of reach, and says why.
+    let told = images.healthy(&damaged).unwrap_err();
+    assert!(told.to_string().contains("could not be finished"), "{told}");
+    assert!(images.destroy(&damaged).is_err());
+    let broken = |found: &xapi_storage::head::Found| found.broken.is_some();
+    assert_eq!(images.scan().unwrap().iter().filter(|f| broken(f)).count(), 1);
+    // The neighbour lives as if nothing were.
+    let snapshot = fresh();
+    images.twin(&other, &snapshot, Doing::Snapshot, false).unwrap();
+    images.resize(&other, 16 << 20).unwrap();
+    images.reset(&other).unwrap();
+    images.destroy(&snapshot).unwrap();
+    // Put right, it is finished by the next who looks.
+    std::fs::remove_file(dir.path().join(&base)).unwrap();
+    images.create(&damaged, Format::Vhd, 8 << 20).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(images.recover().unwrap(), 1);
+    assert!(images.is_idle().unwrap() && images.healthy(&damaged).is_ok());
 }

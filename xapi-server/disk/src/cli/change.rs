@@ -12,7 +12,7 @@ use crate::qcow2::header::Header;
 use crate::qcow2::settle;
 use crate::qcow2::snapshot::line;
 use crate::source::Source;
-use crate::vhd::coalesce::{coalesce as merge_node, leaf_coalesce};
+use crate::vhd::coalesce::{children_of, coalesce as merge_node, leaf_coalesce};
 use crate::vhd::create::{NewImage, ParentRef, Room, create as create_vhd, plan};
 use crate::vhd::reader::Image;
 use crate::vhd::resize::{grow, inflate, restore_tail};
@@ -55,7 +55,13 @@ pub(super) fn convert(
         return stream(source, format, parent, stdout);
     }
     if std::fs::metadata(target).is_ok_and(|m| m.file_type().is_block_device()) {
-        return onto_device(source, OsFile::open(target, Access::Write, true)?, format, parent);
+        let device = OsFile::alone(target).map_err(|e| match e.kind() {
+            std::io::ErrorKind::ResourceBusy => {
+                Error::Refused(format!("{} is in use: mounted, or a part of something", target.display()))
+            }
+            _ => e.into(),
+        })?;
+        return onto_device(source, device, format, parent);
     }
     if target.try_exists()? {
         return Err(Error::Refused(format!("{} exists already", target.display())));
@@ -216,6 +222,9 @@ pub(super) fn resize(dir: &Directory, name: &str, size: u64) -> Result<()> {
     }
     // The whole chain must be sound before anything changes.
     let chain = Chain::open(dir, name, super::format_of(name, None)?)?;
+    if !children_of(dir, name)?.is_empty() {
+        return Err(Error::Refused(format!("{name:?} has children, which would stay smaller")));
+    }
     match &chain.layers()[0].1 {
         Layer::Vhd(_) => {
             grow(dir, name, size)?;

@@ -356,9 +356,14 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<u8> {
         }
         Command::Recover { directory } => {
             let dir = Directory::new(&directory).with_fixed(args.fixed);
-            for note in named(&directory, crate::vhd::journal::recover(&dir))? {
+            let recovered = named(&directory, crate::vhd::journal::recover_each(&dir))?;
+            for note in recovered.done {
                 writeln!(out, "{}", serde_json::to_string(&note).map_err(std::io::Error::other)?)?;
             }
+            for stuck in &recovered.stuck {
+                writeln!(out, "{}: {}: {}", stuck.key, stuck.note.images().join(", "), stuck.error)?;
+            }
+            return Ok(u8::from(!recovered.stuck.is_empty()));
         }
         Command::Serve(a) => serve(a, args.fixed, out)?,
         Command::Control { socket, what } => named(&socket, serve::control(&socket, &what.into(), out))?,

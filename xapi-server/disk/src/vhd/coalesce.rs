@@ -231,6 +231,10 @@ impl LeafPlan {
     /// The second half: all data is in the parent, which takes the leaf's place.
     pub(crate) fn swap(self, volumes: &dyn Volumes) -> Result<()> {
         check_idle(volumes)?;
+        if self.vhd {
+            // It will have to be marked when there is no way back any more.
+            Writer::open(volumes.open(&self.parent, Access::Read)?)?;
+        }
         let old = format!("OLD_{}", self.leaf);
         let note =
             Note::Swapping { leaf: self.leaf, parent: self.parent, name: self.name, old, vhd: self.vhd };

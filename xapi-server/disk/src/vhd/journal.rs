@@ -85,11 +85,59 @@ pub(crate) fn put(volumes: &dyn Volumes, key: Option<&str>, note: &Note) -> Resu
     Ok(key)
 }
 
-/// Finishes or undoes every interrupted operation of a place. No image of it may be open. Returns what was done.
+impl Note {
+    /// The images it is about.
+    pub fn images(&self) -> Vec<&str> {
+        let names: Vec<&String> = match self {
+            Note::Making { new } => new.iter().collect(),
+            Note::Growing { image, .. } => vec![image],
+            Note::Freezing { leaf, base, new_leaf, leaf_after, .. } => vec![leaf, base, new_leaf, leaf_after],
+            Note::Replacing { leaf, by, old } => vec![leaf, by, old],
+            Note::Relinking { node, children } => children.iter().map(|c| &c.child).chain([node]).collect(),
+            Note::Widening { image, .. } => vec![&image.child],
+            Note::Swapping { leaf, parent, name, old, .. } => vec![leaf, parent, name, old],
+        };
+        names.into_iter().map(String::as_str).collect()
+    }
+}
+
+/// An operation that its own images keep from its end.
+#[derive(Debug)]
+pub struct Stuck {
+    /// The key of its note, which stays.
+    pub key: String,
+    /// What it was.
+    pub note: Note,
+    /// What is wrong with an image.
+    pub error: Error,
+}
+
+/// What became of interrupted operations.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Finished or undone.
+    pub done: Vec<Note>,
+    /// Waiting for somebody who puts an image right. Others have nothing to do with them.
+    pub stuck: Vec<Stuck>,
+}
+
+/// As [`recover_each`], for whoever can't go on while anything waits.
+///
+/// # Errors
+/// As [`recover_each`]; what is wrong with an image of an operation that waits.
+pub fn recover(volumes: &dyn Volumes) -> Result<Vec<Note>> {
+    let Recovered { done, stuck } = recover_each(volumes)?;
+    stuck.into_iter().next().map_or(Ok(done), |stuck| {
+        let name = stuck.note.images().first().copied().unwrap_or_default().to_owned();
+        Err(Error::Beside { name, source: Box::new(stuck.error) })
+    })
+}
+
+/// Finishes or undoes every interrupted operation of a place. No image of it may be open.
 ///
 /// # Errors
 /// [`Error::Refused`] for a note this version can't read; else the device's error. Run it again after either.
-pub fn recover(volumes: &dyn Volumes) -> Result<Vec<Note>> {
+pub fn recover_each(volumes: &dyn Volumes) -> Result<Recovered> {
     let mut notes = Vec::new();
     for (key, text) in volumes.notes()? {
         let note: Note = serde_json::from_str(&text).map_err(|e| {
@@ -99,11 +147,26 @@ pub fn recover(volumes: &dyn Volumes) -> Result<Vec<Note>> {
     }
     // A freeze inside a revert must be whole before the revert is undone or finished.
     notes.sort_by_key(|(_, n)| !matches!(n, Note::Freezing { .. }));
-    for (key, note) in &notes {
-        perform(volumes, note)?;
-        volumes.drop_note(key)?;
+    let mut recovered = Recovered::default();
+    for (key, note) in notes {
+        match perform(volumes, &note) {
+            Ok(()) => {
+                volumes.drop_note(&key)?;
+                recovered.done.push(note);
+            }
+            Err(error) if is_of_an_image(&error) => recovered.stuck.push(Stuck { key, note, error }),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(notes.into_iter().map(|(_, n)| n).collect())
+    Ok(recovered)
+}
+
+/// An image is in the way, not its device: the same would happen again.
+fn is_of_an_image(error: &Error) -> bool {
+    match error.device() {
+        Some(io) => io.kind() == std::io::ErrorKind::NotFound,
+        None => !matches!(error, Error::NoSpace { .. }),
+    }
 }
 
 /// Finishes what a dead server of the leaf `leaf` had begun: the exchange of leaf and parent at the end of a merge. The
@@ -143,10 +206,22 @@ pub(crate) fn perform(volumes: &dyn Volumes, note: &Note) -> Result<()> {
     }
 }
 
-/// Refuses to start something new over something interrupted.
+/// Refuses to start something new where anything was interrupted.
 pub(super) fn check_idle(volumes: &dyn Volumes) -> Result<()> {
-    match volumes.notes()?.first() {
-        None => Ok(()),
-        Some((key, _)) => Err(Error::Refused(format!("journal {key:?} waits for recovery"))),
+    volumes.notes()?.first().map_or(Ok(()), |(key, _)| Err(waits(key)))
+}
+
+/// Refuses to start something new with images of something interrupted.
+pub(super) fn check_free(volumes: &dyn Volumes, names: &[&str]) -> Result<()> {
+    for (key, text) in volumes.notes()? {
+        let elsewhere = |note: Note| note.images().iter().all(|image| !names.contains(image));
+        if !serde_json::from_str(&text).is_ok_and(elsewhere) {
+            return Err(waits(&key));
+        }
     }
+    Ok(())
+}
+
+fn waits(key: &str) -> Error {
+    Error::Refused(format!("journal {key:?} waits for recovery"))
 }

@@ -7,7 +7,7 @@ use super::bitmap::bitmap_bytes;
 use super::coalesce::Relink;
 use super::footer::{FOOTER_LEN, Footer, Kind, geometry};
 use super::header::Header;
-use super::journal::{Note, check_idle, perform, put};
+use super::journal::{Note, check_free, perform, put};
 use super::reader::{Image, read_footer};
 use super::writer::Writer;
 use super::{BLOCK_SIZE, MAX_VIRTUAL_SIZE, SECTOR, sizing};
@@ -21,7 +21,7 @@ use crate::volumes::Volumes;
 /// # Errors
 /// [`Error::Refused`] for smaller or impossible sizes; else as [`Writer::open`] and [`Writer::flush`].
 pub fn grow(volumes: &dyn Volumes, name: &str, virtual_size: u64) -> Result<()> {
-    check_idle(volumes)?;
+    check_free(volumes, &[name])?;
     let mut writer = Writer::open(volumes.open(name, Access::Write)?)?;
     let now = writer.virtual_size();
     if virtual_size < now || !virtual_size.is_multiple_of(SECTOR) || virtual_size > MAX_VIRTUAL_SIZE {

@@ -4,7 +4,7 @@
 
 use super::MAX_CHAIN;
 use super::create::{NewImage, ParentRef, Room, create};
-use super::journal::{Note, check_idle, perform, put};
+use super::journal::{Note, check_free, perform, put};
 use super::writer::Writer;
 use crate::chain::{Chain, Format, Layer, ParentLink, find_parent, parent_link};
 use crate::disk::check_unused;
@@ -47,7 +47,9 @@ pub struct Snapshot {
 /// [`Error::Refused`] and [`Error::Chain`] before anything changed. On errors while making, the new images are
 /// removed again; on later ones [`super::journal::recover`] finishes the work.
 pub fn snapshot(volumes: &dyn Volumes, s: &Snapshot) -> Result<bool> {
-    check_idle(volumes)?;
+    let children = s.children.iter().map(|child| child.name.as_str());
+    let names: Vec<&str> = children.chain([s.leaf.as_str(), &s.base, &s.leaf_after]).collect();
+    check_free(volumes, &names)?;
     freeze(volumes, s)
 }
 
@@ -92,6 +94,10 @@ fn freeze(volumes: &dyn Volumes, s: &Snapshot) -> Result<bool> {
     };
     if grandparent.is_none() && chain.layers().len() >= MAX_CHAIN {
         return Err(Error::Refused(format!("the chain has {MAX_CHAIN} images; coalesce first")));
+    }
+    if image.is_some() && grandparent.is_none() {
+        // It will have to be marked when there is no way back any more.
+        Writer::open(volumes.open(&s.leaf, Access::Read)?)?;
     }
     let parent = match (&grandparent, image) {
         (Some((name, layer)), _) => ParentRef { name: name.clone(), uuid: uuid_of(layer) },
@@ -185,7 +191,7 @@ pub(super) fn set_hidden(volumes: &dyn Volumes, name: &str, hidden: bool) -> Res
 /// # Errors
 /// As [`snapshot`].
 pub fn revert(volumes: &dyn Volumes, leaf: &str, to: &str, base: &str, room: Room) -> Result<()> {
-    check_idle(volumes)?;
+    check_free(volumes, &[leaf, to, base])?;
     if leaf == to || !volumes.exists(leaf)? {
         return Err(Error::Refused(format!("{leaf:?} can't be reverted to {to:?}")));
     }
@@ -215,7 +221,7 @@ pub fn revert(volumes: &dyn Volumes, leaf: &str, to: &str, base: &str, room: Roo
     let key = put(volumes, None, &Note::Making { new: vec![by.clone()] })?;
     if let Err(e) = freeze(volumes, &s) {
         // The freeze may have got past its own point of no return: its note decides, then ours.
-        if volumes.notes()?.len() == 1 {
+        if check_free(volumes, &[to]).is_ok() {
             volumes.drop_note(&key)?;
         }
         return Err(e);
@@ -232,7 +238,7 @@ pub fn revert(volumes: &dyn Volumes, leaf: &str, to: &str, base: &str, room: Roo
 /// # Errors
 /// As [`snapshot`].
 pub fn empty(volumes: &dyn Volumes, leaf: &str, room: Room) -> Result<bool> {
-    check_idle(volumes)?;
+    check_free(volumes, &[leaf])?;
     let (by, old) = (format!("{leaf}.new"), format!("OLD_{leaf}"));
     for name in [&by, &old] {
         if volumes.exists(name)? {

@@ -31,6 +31,7 @@ fn main() {
         volumes: Arc::new(volumes),
         naming: Naming::Files,
         dir: dir.path().into(),
+        stuck: Arc::default(),
     };
     for _ in 0..3 {
         let began = Instant::now();

@@ -158,7 +158,7 @@ pub async fn attach(ground: &Ground, sr: &SrConfig) -> Result<Images> {
     let tools = Tools::new(&group_of(&sr.uuid), &devices).map_err(told)?;
     let dir = ground.dev.join(tools.group());
     let volumes = Arc::new(open(ground, sr, tools, Some(group)));
-    Ok(Images { sr: sr.uuid.clone(), volumes, naming: Naming::Volumes, dir })
+    Ok(Images { sr: sr.uuid.clone(), volumes, naming: Naming::Volumes, dir, stuck: Arc::default() })
 }
 
 /// Lets go of everything that is still active.

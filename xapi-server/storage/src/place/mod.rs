@@ -175,5 +175,6 @@ fn files(sr: &SrConfig, dir: PathBuf) -> Content {
         volumes: Arc::new(xennix_disk::volumes::Directory::new(&dir)),
         naming: crate::naming::Naming::Files,
         dir,
+        stuck: Arc::default(),
     })
 }

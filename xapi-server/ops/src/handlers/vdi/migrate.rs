@@ -71,6 +71,8 @@ async fn still(cx: &Cx, this: &Ref<Vdi>, home: &Ref<Sr>) -> Result<Ref<Vdi>> {
 
 /// Of a VM that runs.
 async fn live(cx: &Cx, this: &Ref<Vdi>, home: &Ref<Sr>, guest: &Ref<Vm>) -> Result<Ref<Vdi>> {
+    // Without a place for its memory all that is copied before the last step would be for nothing.
+    machine::image_sr(&*cx.snapshot(), guest)?;
     let mut behind = Behind { frozen: snapshot::snapshot_within(cx, this, Whole::Later).await?, made: None };
     let moved = follow(cx, this, home, guest, &mut behind).await;
     unfinished::abandon(cx, &behind.frozen).await;

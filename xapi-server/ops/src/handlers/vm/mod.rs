@@ -28,7 +28,7 @@ pub use placement::possible_hosts;
 pub use power::shutdown;
 pub use reset::{halted, recompute_devices};
 pub use start::generation_id;
-pub use suspend::{restore, save};
+pub use suspend::{image_sr, restore, save};
 
 use xapi_schema::{
     Ref, Result,

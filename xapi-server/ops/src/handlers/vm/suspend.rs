@@ -33,7 +33,10 @@ pub fn register(on: &mut Registry) {
 }
 
 /// The first SR that is chosen for memory images and reachable.
-fn image_sr(read: &impl Read, this: &Ref<Vm>) -> Result<Ref<Sr>> {
+///
+/// # Errors
+/// VM_NO_SUSPEND_SR [vm].
+pub fn image_sr(read: &impl Read, this: &Ref<Vm>) -> Result<Ref<Sr>> {
     let record = read.record(this)?;
     let home = record.get(vm::resident_on);
     let pools = read.all::<xapi_schema::classes::Pool>();
