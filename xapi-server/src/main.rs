@@ -34,6 +34,8 @@ use crate::{config::Config, passwords::PasswordFile, service::Api};
 
 /// File of the audit lines in the state directory.
 const AUDIT_LOG: &str = "audit.log";
+/// How long work that began may go on after the end was asked for.
+const LAST_WORK: std::time::Duration = std::time::Duration::from_secs(10);
 
 fn main() -> Result<ExitCode> {
     let flags = config::Flags::parse();
@@ -47,8 +49,11 @@ fn main() -> Result<ExitCode> {
     }
     state::make(&config.state_dir)?;
     log(&config)?;
-    let again = tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config))?;
-    if again {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(run(config));
+    // Work that waits for a device which never answers would be waited for; nothing that was acknowledged goes with it.
+    runtime.shutdown_timeout(LAST_WORK);
+    if outcome? {
         agent::replace()?;
     }
     Ok(ExitCode::SUCCESS)

@@ -169,6 +169,7 @@ impl Storage for Native {
                 let guarded = self.policies.sr(sr).guarded;
                 blocking(move || {
                     repository.unchanged(|| {
+                        repository.assert_there()?;
                         let found = repository.images.scan();
                         if !guarded {
                             repository.agree();

@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashSet,
+    os::unix::fs::MetadataExt,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -57,6 +58,8 @@ pub struct Repository {
     pub(crate) collecting: tokio::sync::Mutex<()>,
     /// Is something half-done that could be neither finished nor undone?
     unsettled: AtomicBool,
+    /// The file system that was attached.
+    file_system: Option<u64>,
     /// Set when it is detached.
     pub(crate) gone: AtomicBool,
 }
@@ -68,8 +71,10 @@ pub(crate) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Repository {
     /// The repository of images that lie in place.
     pub fn new(config: SrConfig, images: Images, paths: Arc<DataPaths>) -> Repository {
+        let file_system = std::fs::metadata(images.dir()).ok().map(|dir| dir.dev());
         Repository {
             config,
+            file_system: file_system.filter(|_| images.naming == Naming::Files),
             images,
             paths,
             handles: Handles::default(),
@@ -146,7 +151,25 @@ impl Repository {
         self.alone(work)
     }
 
+    /// What was attached is there still. A directory whose file system was taken away under it looks empty: no disk may be
+    /// missed for that, and none be made there.
+    ///
+    /// # Errors
+    /// SR_BACKEND_FAILURE_40.
+    pub fn assert_there(&self) -> Result<()> {
+        let now = std::fs::metadata(self.images.dir()).ok().map(|dir| dir.dev());
+        match (self.file_system, now) {
+            (Some(known), Some(now)) if known != now => {
+                Err(Doing::Scan.failure("the file system that was attached is not mounted there any more"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        if !self.gone.load(Ordering::SeqCst) {
+            self.assert_there()?;
+        }
         let _work = Work::new(&*self.images.volumes);
         self.handles.close_all()?;
         self.generation.fetch_add(1, Ordering::SeqCst);

@@ -179,3 +179,25 @@ async fn what_somebody_puts_beside_disks_hides_and_stops_none() {
     storage.create_volume(SR, new(8 << 20)).await.unwrap();
     assert_eq!(storage.scan(SR).await.unwrap().len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sr_whose_file_system_is_gone_has_lost_no_disk() {
+    use std::os::unix::fs::MetadataExt;
+    let place = Place::new();
+    let storage = place.ready().await;
+    let disk = storage.create_volume(SR, new(8 << 20)).await.unwrap().location;
+    let elsewhere = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let device = |path: &std::path::Path| std::fs::metadata(path).unwrap().dev();
+    assert_ne!(device(elsewhere.path()), device(&place.location), "/dev/shm is a file system of its own");
+    // What stands there after the file system was taken away: an empty directory of another one.
+    let away = place.dir.path().join("away");
+    std::fs::rename(&place.location, &away).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), &place.location).unwrap();
+    assert_eq!(code(storage.scan(SR).await), "SR_BACKEND_FAILURE_40");
+    assert_eq!(code(storage.create_volume(SR, new(8 << 20)).await), "SR_BACKEND_FAILURE_40");
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+    std::fs::remove_file(&place.location).unwrap();
+    std::fs::rename(&away, &place.location).unwrap();
+    let found = storage.scan(SR).await.unwrap();
+    assert_eq!(found.iter().map(|v| v.location.as_str()).collect::<Vec<_>>(), [disk]);
+}
