@@ -10,6 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use xapi_backend::storage::{NewVolume, SrStat};
@@ -59,7 +60,12 @@ pub struct Stuck {
     keys: BTreeSet<String>,
     /// Their images, and what whoever wants one is told.
     images: BTreeMap<String, Failure>,
+    /// When they were tried last.
+    tried: Option<Instant>,
 }
+
+/// How long what can't be finished is not tried again: all that is open in the SR waits meanwhile.
+const REST: Duration = Duration::from_secs(60);
 
 impl Images {
     /// Finishes or undoes what an earlier process left half-done. What an image keeps from its end stays, with this image
@@ -74,7 +80,7 @@ impl Images {
         for note in &done.done {
             tracing::warn!(sr = self.sr, ?note, "an interrupted operation was brought to its end");
         }
-        let mut stuck = Stuck::default();
+        let mut stuck = Stuck { tried: Some(Instant::now()), ..Stuck::default() };
         for journal::Stuck { key, note, error } in done.stuck {
             tracing::error!(sr = self.sr, ?note, %error, "an interrupted operation can't be brought to its end");
             let told = Doing::Load.failure(&format!("an operation on it could not be finished: {error}"));
@@ -93,14 +99,15 @@ impl Images {
         Ok(self.volumes.notes().map_err(|e| Doing::Attach.disk(&e))?.is_empty())
     }
 
-    /// Is something half-done that [`recover`](Images::recover) has not been tried on?
+    /// Is something half-done that [`recover`](Images::recover) has not been tried on, or not for a while?
     ///
     /// # Errors
     /// The system's error.
     pub fn waits(&self) -> Result<bool> {
         let notes = self.volumes.notes().map_err(|e| Doing::Attach.disk(&e))?;
         let stuck = lock(&self.stuck);
-        Ok(notes.iter().any(|(key, _)| !stuck.keys.contains(key)))
+        let lately = stuck.tried.is_some_and(|tried| tried.elapsed() < REST);
+        Ok(notes.iter().any(|(key, _)| !lately || !stuck.keys.contains(key)))
     }
 
     /// What keeps an image out of reach, beside what is wrong with it.

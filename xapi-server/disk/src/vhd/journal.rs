@@ -161,11 +161,11 @@ pub fn recover_each(volumes: &dyn Volumes) -> Result<Recovered> {
     Ok(recovered)
 }
 
-/// An image is in the way, not its device: the same would happen again.
+/// An image is in the way, not its device nor somebody who has it: the same would happen again.
 fn is_of_an_image(error: &Error) -> bool {
     match error.device() {
         Some(io) => io.kind() == std::io::ErrorKind::NotFound,
-        None => !matches!(error, Error::NoSpace { .. }),
+        None => !matches!(error, Error::NoSpace { .. } | Error::Refused(_)),
     }
 }
 
