@@ -1,4 +1,5 @@
-//! Devices that fail under images that others stand on: callers are told of the device, never of a damaged chain.
+//! What can't be read or written under images: of devices that fail callers are told, never of a damaged chain; an image that
+//! is damaged keeps nothing from its neighbours.
 
 mod common;
 

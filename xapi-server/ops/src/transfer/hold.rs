@@ -103,15 +103,25 @@ fn plug(tx: &mut Tx, dom0: &Ref<Vm>, this: &Ref<Vdi>, mode: VbdMode, task: &str)
 }
 
 impl Hold {
-    /// Lets go of the disk; its storage does, too, so that nothing of it stays reachable here.
+    /// Lets go of the disk; the last who had it lets its storage do so, too, so that nothing of it stays reachable here.
     pub async fn release(self) {
-        if let Err(failure) = self.close().await {
-            tracing::debug!(%failure, disk = %self.disk, "a disk that was read or written did not close");
-        }
-        let slot = self.slot;
-        let gone = self.cx.commit(move |tx| if tx.exists(&slot) { slot::remove(tx, &slot) } else { Ok(()) });
-        if let Err(failure) = gone.await {
-            tracing::error!(%failure, "a disk stays plugged into the control domain until the next start");
+        let (slot, disk) = (self.slot.clone(), self.disk.clone());
+        let last = self.cx.commit(move |tx| {
+            if tx.exists(&slot) {
+                slot::remove(tx, &slot)?;
+            }
+            Ok(tx.exists(&disk) && !used(tx, &disk, |_| true)?)
+        });
+        match last.await {
+            Ok(true) => {
+                if let Err(failure) = self.close().await {
+                    tracing::debug!(%failure, disk = %self.disk, "a disk that was read or written did not close");
+                }
+            }
+            Ok(false) => {}
+            Err(failure) => {
+                tracing::error!(%failure, "a disk stays plugged into the control domain until the next start");
+            }
         }
         self.cx.xapi.work_done.notify_waiters();
     }
