@@ -56,6 +56,7 @@ pub async fn open(config: &Config, seed: &Seed, store: &Store, database: &Arc<Da
         store: Client::of_host(),
         storage: storage.clone(),
         memory: Arc::new(xapi_xl::Privcmd::default()),
+        hypercalls: xapi_xl::Hypercalls::at("/dev/xen"),
         card_script: match config.network {
             "openvswitch" => |_| Some(bridges::SWITCHED),
             "existing" => bridges::card_script,

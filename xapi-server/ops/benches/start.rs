@@ -18,7 +18,7 @@ use std::{
 
 use toolstack::{Host, no, str};
 use xapi_store::Store;
-use xapi_xl::{Domains, Options, Privcmd, Xl, xenstore::Client};
+use xapi_xl::{Domains, Hypercalls, Options, Privcmd, Xl, xenstore::Client};
 
 /// An `xl` of the shell's own words only: what it takes is the price of a child.
 const SCRIPT: &str = r#"#!/bin/sh
@@ -72,6 +72,7 @@ async fn measure(rounds: usize, at_once: usize) {
             store: Client::new(vec![daemon.socket.clone()], Duration::from_secs(60)),
             storage: backends.storage.clone(),
             memory: Arc::new(Privcmd::default()),
+            hypercalls: Hypercalls::at("/nowhere"),
             card_script: |_| None,
             screens: dir.path().join("screens"),
             tpm: xapi_xl::tpm::Programs::default(),

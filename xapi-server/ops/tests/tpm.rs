@@ -15,7 +15,7 @@ use chip::{Ended, Guest};
 use toolstack::{Host, no, str};
 use xapi_schema::Value;
 use xapi_store::Store;
-use xapi_xl::{Domains, Options, Privcmd, tpm::Programs, xenstore::Client};
+use xapi_xl::{Domains, Hypercalls, Options, Privcmd, tpm::Programs, xenstore::Client};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -28,6 +28,7 @@ async fn host(dir: &Path, xen: &xen::Stub, daemon: &xen::Daemon, programs: &Prog
             store: Client::new(vec![daemon.socket.clone()], LONG),
             storage: backends.storage.clone(),
             memory: Arc::new(Privcmd::default()),
+            hypercalls: Hypercalls::at("/nowhere"),
             card_script: |_| None,
             screens: dir.join("screens"),
             tpm: programs.clone(),

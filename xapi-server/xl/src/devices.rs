@@ -36,17 +36,12 @@ pub async fn keep_pci() -> Result<()> {
 }
 
 impl Shared {
-    /// Tells the backend of a disk which disk it is.
-    pub async fn describe_disk(&self, domid: u32, disk: &Disk, hvm: bool) -> Result<()> {
+    /// What tells the backend of a disk which disk it is.
+    pub async fn disk_entries(&self, domid: u32, disk: &Disk, hvm: bool) -> Result<Vec<Change>> {
         let number = config::vdev_number(disk.position, hvm);
         let node = format!("/local/domain/{domid}/device/vbd/{number}/backend");
-        if let Some(backend) = self.store.find(&node).await? {
-            let entries = guest::disk_entries(&backend, disk);
-            if !entries.is_empty() {
-                self.store.commit(&entries).await?;
-            }
-        }
-        Ok(())
+        let backend = self.store.find(&node).await?;
+        Ok(backend.map(|backend| guest::disk_entries(&backend, disk)).unwrap_or_default())
     }
 
     /// After an error the volume may be open still.
@@ -67,7 +62,10 @@ impl Shared {
         };
         let line = config::disk_line(disk, path.as_ref(), hvm)?;
         self.xl.slow(&["block-attach", &domid.to_string(), &line]).await?;
-        self.describe_disk(domid, disk, hvm).await
+        match self.disk_entries(domid, disk, hvm).await? {
+            entries if entries.is_empty() => Ok(()),
+            entries => Ok(self.store.commit(&entries).await?),
+        }
     }
 
     /// A disk is gone from its domain, or never came.

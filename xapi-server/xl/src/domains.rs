@@ -19,7 +19,9 @@ use xapi_schema::Result;
 use crate::{
     ask, config, console, earlier,
     firmware::{self, Layouts, Memory},
-    guest, image,
+    guest,
+    hypercall::Hypercalls,
+    image,
     records::Records,
     screens::Screens,
     shared::{Shared, lock, reason},
@@ -46,6 +48,8 @@ pub struct Options {
     pub storage: Arc<dyn Storage>,
     /// Memory of guests.
     pub memory: Arc<dyn Memory>,
+    /// What is asked of the hypervisor past xl.
+    pub hypercalls: Hypercalls,
     /// The hotplug script that puts ports on a bridge.
     pub card_script: config::CardScript,
     /// Directory for the screens of emulated machines, normally [`SCREENS`].
@@ -75,6 +79,7 @@ impl Domains {
             storage: options.storage,
             records: Records::open(&dir.join("domains"))?,
             memory: options.memory,
+            hypercalls: options.hypercalls,
             layouts: Layouts::open(&dir.join("firmware"))?,
             tpms,
             cpu_vendor: options.cpu_vendor,

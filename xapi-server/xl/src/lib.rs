@@ -1,8 +1,8 @@
 //! Domains on a real Xen.
 //!
 //! `xl` is run as a child, never linked: it may abort, and its library is bound to one release of Xen. What xl
-//! cannot say is done in xenstore. What runs is the truth; nothing here keeps policy, and domains made by others
-//! are shown and left alone.
+//! cannot say is done in xenstore; the one thing it takes too long to say is said to the hypervisor itself. What runs is the
+//! truth; nothing here keeps policy, and domains made by others are shown and left alone.
 
 mod agent;
 mod ask;
@@ -16,6 +16,7 @@ pub mod emulator;
 mod firmware;
 mod guest;
 pub mod host;
+mod hypercall;
 mod image;
 mod levers;
 mod life;
@@ -33,6 +34,7 @@ pub mod xenstore;
 pub use domains::{Domains, Options};
 pub use firmware::{Memory, Privcmd};
 pub use host::Host;
+pub use hypercall::Hypercalls;
 pub use metrics::Metrics;
 pub use screens::SCREENS;
 pub use tool::Xl;

@@ -145,14 +145,15 @@ impl Shared {
             self.store.write(&format!("/local/domain/{domid}/platform/tpm_version"), "2").await?;
         }
         let unique = uuid::Uuid::new_v4().to_string();
-        self.store.commit(&guest::entries(spec, domid, &unique)).await?;
+        let mut entries = guest::entries(spec, domid, &unique);
+        let hvm = spec.kind == DomainKind::Hvm;
+        for disk in &spec.disks {
+            entries.extend(self.disk_entries(domid, disk, hvm).await?);
+        }
+        self.store.commit(&entries).await?;
         if memory.is_some() {
             // Who was suspended once can be again; a kernel says so only when it starts.
             self.store.write(&format!("/local/domain/{domid}/control/feature-suspend"), "1").await?;
-        }
-        let hvm = spec.kind == DomainKind::Hvm;
-        for disk in &spec.disks {
-            self.describe_disk(domid, disk, hvm).await?;
         }
         let disks = spec.disks.iter().map(|d| (d.position, config::guest_device(d.position))).collect();
         Ok(Started {
@@ -191,18 +192,36 @@ impl Shared {
     }
 
     /// Lets a domain go on.
-    pub async fn unpause(&self, uuid: &str) -> Result<()> {
+    pub async fn unpause(self: &Arc<Self>, uuid: &str) -> Result<()> {
         let domid = self.need(uuid).await?;
-        if let Some((sr, location)) = self.records.get(uuid)?.and_then(|record| record.image) {
-            image::spend(&self.storage, (&sr, &location)).await?;
+        let record = self.records.get(uuid)?;
+        if let Some((sr, location)) = record.as_ref().and_then(|record| record.image.as_ref()) {
+            image::spend(&self.storage, (sr, location)).await?;
             self.amend(uuid, |record| record.image = None)?;
         }
-        self.xl.quick(&["unpause", &domid.to_string()]).await?;
-        // Afterwards: one that is paused without this was not let go on by us.
-        if let Err(error) = self.store.write(&begun(domid), "1").await {
-            tracing::warn!(%error, uuid, "a domain that goes on could not be marked");
+        // An emulator is told by xl, too; so is whatever a domain of others may have.
+        let alone = record.is_some_and(|record| record.spec.kind != DomainKind::Hvm);
+        if !alone || !self.goes_on_at_once(domid) {
+            self.xl.quick(&["unpause", &domid.to_string()]).await?;
         }
+        // Afterwards: one that is paused without this was not let go on by us. Nobody waits for it: a daemon killed before
+        // finds that the domain has used processor time.
+        let (shared, uuid) = (self.clone(), uuid.to_string());
+        tokio::spawn(async move {
+            if let Err(error) = shared.store.write(&begun(domid), "1").await {
+                tracing::warn!(%error, uuid, "a domain that goes on could not be marked");
+            }
+        });
         Ok(())
+    }
+
+    /// Past xl, where that can be.
+    fn goes_on_at_once(&self, domid: u32) -> bool {
+        let answer = self.hypercalls.unpause(domid);
+        if let Err(error) = &answer {
+            tracing::debug!(%error, domid, "the hypervisor is asked through xl");
+        }
+        answer.is_ok()
     }
 
     /// It was built and nobody has let it go on: whoever paused it later leaves a mark or processor time.

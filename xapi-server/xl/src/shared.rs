@@ -15,6 +15,7 @@ use xapi_schema::{Failure, Result};
 use crate::{
     config::CardScript,
     firmware::{Layouts, Memory},
+    hypercall::Hypercalls,
     records::{Record, Records},
     screens::Screens,
     table::{self, Row},
@@ -35,6 +36,8 @@ pub struct Shared {
     /// Memory of guests, and what is known of firmware that keeps something there.
     pub memory: Arc<dyn Memory>,
     pub layouts: Layouts,
+    /// What is asked of the hypervisor past xl.
+    pub hypercalls: Hypercalls,
     pub tpms: Tpms,
     pub core_dumps: std::path::PathBuf,
     /// Dumps are written one after the other.

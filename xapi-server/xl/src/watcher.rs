@@ -26,7 +26,8 @@ const LOOK: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(2);
 /// Changes of an agent are told at most this often.
 const CALM: Duration = Duration::from_secs(1);
-/// How long the first look at what an agent wrote waits.
+/// How long a domain is not followed after it has come: nobody in it has anything to say yet, and what is asked of xenstore
+/// would hold up its start.
 const FIRST: Duration = Duration::from_secs(3);
 /// Looks a domain may stay suspended without being saved by us.
 const SUSPENDED: u32 = 3;
@@ -168,6 +169,7 @@ async fn look(shared: &Arc<Shared>, seen: &mut Seen) -> Result<bool> {
 
 /// Tells when the agent of a domain wrote something, not more often than is useful.
 async fn follow_agent(shared: Weak<Shared>, domid: u32, uuid: String) {
+    tokio::time::sleep(FIRST).await;
     let Some(strong) = shared.upgrade() else { return };
     let mut watches: Vec<Watch> = Vec::new();
     for part in agent::TELLING {
@@ -192,8 +194,8 @@ async fn follow_agent(shared: Weak<Shared>, domid: u32, uuid: String) {
         });
     }
     drop(sender);
-    // Watches tell at once that there is something, which for a new domain is nothing yet.
-    let mut calm = FIRST;
+    // Watches tell at once what there is already.
+    let mut calm = Duration::ZERO;
     while changes.recv().await.is_some() {
         tokio::time::sleep(std::mem::replace(&mut calm, CALM)).await;
         while changes.try_recv().is_ok() {}

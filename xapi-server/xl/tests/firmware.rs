@@ -118,6 +118,7 @@ impl Bench {
             store: Client::new(vec![daemon.socket.clone()], LONG),
             storage: backends.storage,
             memory: frames.clone(),
+            hypercalls: xapi_xl::Hypercalls::at("/nowhere"),
             card_script: |_| None,
             screens: dir.path().join("screens"),
             tpm: xapi_xl::tpm::Programs::default(),

@@ -48,6 +48,7 @@ impl Bench {
             store: Client::new(vec![self.daemon.socket.clone()], LONG),
             storage: backends.storage,
             memory: Arc::new(xapi_xl::Privcmd::default()),
+            hypercalls: xapi_xl::Hypercalls::at("/nowhere"),
             card_script: |_| None,
             screens: self.dir.path().join("screens"),
             tpm: self.programs.clone(),

@@ -1,5 +1,5 @@
-//! Pages of a guest's memory through the hypervisor's own device. The only place in this crate that calls the kernel
-//! by hand: what libraries there are for it are bound to one release of Xen, or under another licence.
+//! Pages of a guest's memory through the hypervisor's own device. This and `crate::hypercall` are the only places in this crate
+//! that call the kernel by hand: what libraries there are for it are bound to one release of Xen, or under another licence.
 
 use std::{
     fs::File,

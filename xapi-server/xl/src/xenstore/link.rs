@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::UnixStream,
     sync::{mpsc, oneshot},
 };
@@ -147,11 +147,13 @@ async fn dial(place: &Path) -> std::io::Result<Halves> {
 }
 
 async fn listen(
-    mut reader: Box<dyn AsyncRead + Send + Unpin>,
+    reader: Box<dyn AsyncRead + Send + Unpin>,
     waiting: Arc<Waiting>,
     events: mpsc::Sender<(String, String)>,
     dead: Arc<AtomicBool>,
 ) {
+    // Answers to what was sent at once come at once.
+    let mut reader = BufReader::new(reader);
     let _ = talk(&mut reader, &waiting, &events).await;
     dead.store(true, Ordering::Release);
     // Who still waits learns by the loss of the sender.

@@ -92,8 +92,8 @@ pub async fn with_devices<T>(cx: &Cx, this: &Ref<Vm>, work: impl Future<Output =
         }
     };
     let outcome = work.await;
-    guard::leave_all(cards).await;
-    guard::leave_all(disks).await;
+    // At once: the store makes one change of them all.
+    tokio::join!(guard::leave_all(cards), guard::leave_all(disks));
     outcome
 }
 
@@ -323,22 +323,14 @@ async fn record_start(
     paused: bool,
     restored: bool,
 ) -> Result<()> {
-    let (target, host) = (this.clone(), home.clone());
+    let (target, host, now) = (this.clone(), home.clone(), cx.clock().date());
+    // One change: a guest waits for it, and each has a flush of its own.
     cx.commit(move |tx| {
-        tx.set(&target, vm::resident_on, host)?;
+        tx.set(&target, vm::resident_on, host.clone())?;
         tx.set(&target, vm::scheduled_to_be_resident_on, Ref::null())?;
         let kind = tx.get(&target, vm::domain_type)?;
-        reset::set_domain_type(tx, &target, kind)
-    })
-    .await?;
-    let (target, now) = (this.clone(), cx.clock().date());
-    cx.commit(move |tx| {
+        reset::set_domain_type(tx, &target, kind)?;
         tx.set(&target, vm::power_state, if paused { State::Paused } else { State::Running })?;
-        rules::refresh(tx, &target)
-    })
-    .await?;
-    let (target, host) = (this.clone(), home.clone());
-    cx.commit(move |tx| {
         guest::appear(tx, &target, now)?;
         tx.set(&target, vm::domid, started.domid)?;
         let goal = tx.get(&target, vm::memory_dynamic_max)?;
