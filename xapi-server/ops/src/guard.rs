@@ -8,7 +8,7 @@ use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 use futures_util::{FutureExt, future::join_all};
 use xapi_schema::{
     ClassId, Failure, Ref, Result,
-    classes::{self, TaskAllowedOperations, Vdi, task},
+    classes::{self, Task, TaskAllowedOperations, Vdi, task},
     errors,
 };
 use xapi_store::{Read, Tx};
@@ -102,16 +102,21 @@ pub async fn enter<C: Guarded>(
     if C::asks_hypervisor(op) && !cx.session.is_internal() {
         cx.xapi.known.assert()?;
     }
-    offer_cancel(cx).await?;
     let began = tokio::time::Instant::now();
     loop {
         cx.check_cancelled()?;
         let woken = cx.xapi.work_done.notified();
-        let (target, key) = (this.clone(), cx.task_key());
-        let tried = cx.commit(move |tx| mark(tx, &target, op, asked, &key)).await;
-        match tried {
+        let (target, key, task) = (this.clone(), cx.task_key(), cx.task_ref().cloned());
+        let marked = cx.commit(move |tx| {
+            mark(tx, &target, op, asked, &key)?;
+            offer_cancel(tx, task.as_ref())
+        });
+        match marked.await {
             Ok(()) => return Ok(Mark { cx: cx.clone(), this: this.clone() }),
-            Err(failure) if must_wait(&failure) && began.elapsed() < patience.limit() => {}
+            Err(failure) if must_wait(&failure) && began.elapsed() < patience.limit() => {
+                let task = cx.task_ref().cloned();
+                cx.commit(move |tx| offer_cancel(tx, task.as_ref())).await?;
+            }
             Err(failure) => return Err(failure),
         }
         tokio::select! {
@@ -126,14 +131,14 @@ fn must_wait(failure: &Failure) -> bool {
     failure.is(&errors::OTHER_OPERATION_IN_PROGRESS)
 }
 
-/// A task that waits for its turn can be cancelled.
-async fn offer_cancel(cx: &Cx) -> Result<()> {
-    let Some(reference) = cx.task_ref().cloned() else { return Ok(()) };
-    cx.commit(move |tx| {
-        let offered = vec![TaskAllowedOperations::Cancel];
-        if tx.exists(&reference) { tx.set(&reference, task::allowed_operations, offered) } else { Ok(()) }
-    })
-    .await
+/// A task that waits for its turn, or is at work, can be cancelled.
+fn offer_cancel(tx: &mut Tx, task: Option<&Ref<Task>>) -> Result<()> {
+    match task {
+        Some(task) if tx.exists(task) => {
+            tx.set(task, task::allowed_operations, vec![TaskAllowedOperations::Cancel])
+        }
+        _ => Ok(()),
+    }
 }
 
 fn mark<C: Guarded>(tx: &mut Tx, this: &Ref<C>, op: C::Op, asked: Asked, key: &str) -> Result<()> {
