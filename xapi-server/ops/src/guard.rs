@@ -103,6 +103,7 @@ pub async fn enter<C: Guarded>(
         cx.xapi.known.assert()?;
     }
     let began = tokio::time::Instant::now();
+    let mut offered = false;
     loop {
         cx.check_cancelled()?;
         let woken = cx.xapi.work_done.notified();
@@ -114,8 +115,10 @@ pub async fn enter<C: Guarded>(
         match marked.await {
             Ok(()) => return Ok(Mark { cx: cx.clone(), this: this.clone() }),
             Err(failure) if must_wait(&failure) && began.elapsed() < patience.limit() => {
-                let task = cx.task_ref().cloned();
-                cx.commit(move |tx| offer_cancel(tx, task.as_ref())).await?;
+                let task = cx.task_ref().cloned().filter(|_| !std::mem::replace(&mut offered, true));
+                if let Some(task) = task {
+                    cx.commit(move |tx| offer_cancel(tx, Some(&task))).await?;
+                }
             }
             Err(failure) => return Err(failure),
         }

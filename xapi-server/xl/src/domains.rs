@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
 use async_trait::async_trait;
@@ -80,6 +80,7 @@ impl Domains {
             records: Records::open(&dir.join("domains"))?,
             memory: options.memory,
             hypercalls: options.hypercalls,
+            slowly: AtomicBool::default(),
             layouts: Layouts::open(&dir.join("firmware"))?,
             tpms,
             cpu_vendor: options.cpu_vendor,

@@ -36,6 +36,7 @@ struct Request {
     command: u32,
     version: u32,
     domain: u16,
+    padding: [u16; 3],
 }
 
 /// The hypervisor's devices, and the version it was found to speak.
@@ -62,7 +63,7 @@ impl Hypercalls {
         let known = self.version.load(Ordering::Relaxed);
         // Another version than its own is refused before anything else is looked at.
         for version in Some(known).filter(|known| *known != 0).into_iter().chain(VERSIONS.rev()) {
-            match page.call(&calls, Request { command: UNPAUSE, version, domain }) {
+            match page.call(&calls, Request { command: UNPAUSE, version, domain, padding: [0; 3] }) {
                 Err(error) if error.raw_os_error() == Some(libc::EACCES) => {}
                 answer => {
                     self.version.store(version, Ordering::Relaxed);

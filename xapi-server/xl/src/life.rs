@@ -1,6 +1,9 @@
 //! The life of a domain: built, ended, and sorted out after a restart of the toolstack.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use xapi_backend::hypervisor::{DomainKind, DomainSpec, Started};
 use xapi_schema::{Failure, Result, errors};
@@ -194,34 +197,35 @@ impl Shared {
     /// Lets a domain go on.
     pub async fn unpause(self: &Arc<Self>, uuid: &str) -> Result<()> {
         let domid = self.need(uuid).await?;
-        let record = self.records.get(uuid)?;
-        if let Some((sr, location)) = record.as_ref().and_then(|record| record.image.as_ref()) {
-            image::spend(&self.storage, (sr, location)).await?;
+        if let Some((sr, location)) = self.records.get(uuid)?.and_then(|record| record.image) {
+            image::spend(&self.storage, (&sr, &location)).await?;
             self.amend(uuid, |record| record.image = None)?;
         }
         // An emulator is told by xl, too; so is whatever a domain of others may have.
-        let alone = record.is_some_and(|record| record.spec.kind != DomainKind::Hvm);
-        if !alone || !self.goes_on_at_once(domid) {
+        if self.may_be_hvm(uuid) || !self.goes_on_at_once(domid).await {
             self.xl.quick(&["unpause", &domid.to_string()]).await?;
         }
-        // Afterwards: one that is paused without this was not let go on by us. Nobody waits for it: a daemon killed before
-        // finds that the domain has used processor time.
-        let (shared, uuid) = (self.clone(), uuid.to_string());
-        tokio::spawn(async move {
-            if let Err(error) = shared.store.write(&begun(domid), "1").await {
-                tracing::warn!(%error, uuid, "a domain that goes on could not be marked");
-            }
-        });
+        // Afterwards: one that is paused without this was not let go on by us.
+        if let Err(error) = self.store.write(&begun(domid), "1").await {
+            tracing::warn!(%error, uuid, "a domain that goes on could not be marked");
+        }
         Ok(())
     }
 
     /// Past xl, where that can be.
-    fn goes_on_at_once(&self, domid: u32) -> bool {
-        let answer = self.hypercalls.unpause(domid);
-        if let Err(error) = &answer {
-            tracing::debug!(%error, domid, "the hypervisor is asked through xl");
+    async fn goes_on_at_once(self: &Arc<Self>, domid: u32) -> bool {
+        let shared = self.clone();
+        let asked = tokio::task::spawn_blocking(move || shared.hypercalls.unpause(domid)).await;
+        let error = match asked {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        // Once: where it cannot be, it never can.
+        if !self.slowly.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "domains are let go on through xl, which takes longer");
         }
-        answer.is_ok()
+        false
     }
 
     /// It was built and nobody has let it go on: whoever paused it later leaves a mark or processor time.

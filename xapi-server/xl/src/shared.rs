@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
 use tokio::sync::{Notify, SemaphorePermit, broadcast, oneshot, watch};
@@ -38,6 +38,8 @@ pub struct Shared {
     pub layouts: Layouts,
     /// What is asked of the hypervisor past xl.
     pub hypercalls: Hypercalls,
+    /// It was said that this does not work.
+    pub slowly: AtomicBool,
     pub tpms: Tpms,
     pub core_dumps: std::path::PathBuf,
     /// Dumps are written one after the other.
@@ -159,6 +161,11 @@ impl Shared {
             self.records.put(&record)?;
         }
         Ok(())
+    }
+
+    /// Nobody says that its machine is not emulated.
+    pub fn may_be_hvm(&self, uuid: &str) -> bool {
+        !matches!(self.records.get(uuid), Ok(Some(record)) if record.spec.kind != DomainKind::Hvm)
     }
 
     /// Its machine is emulated.

@@ -169,6 +169,10 @@ async fn look(shared: &Arc<Shared>, seen: &mut Seen) -> Result<bool> {
 
 /// Tells when the agent of a domain wrote something, not more often than is useful.
 async fn follow_agent(shared: Weak<Shared>, domid: u32, uuid: String) {
+    let Some(strong) = shared.upgrade() else { return };
+    // At once: a clock that is set while nobody looks would be taken for the one the domain was built with.
+    let clock = if strong.may_be_hvm(&uuid) { clock(&strong, domid).await } else { None };
+    drop(strong);
     tokio::time::sleep(FIRST).await;
     let Some(strong) = shared.upgrade() else { return };
     let mut watches: Vec<Watch> = Vec::new();
@@ -178,7 +182,6 @@ async fn follow_agent(shared: Weak<Shared>, domid: u32, uuid: String) {
             Err(error) => tracing::warn!(%error, domid, part, "an agent cannot be followed"),
         }
     }
-    let clock = clock(&strong, domid).await;
     drop(strong);
     let _clock = clock.map(|watch| Aborted(tokio::spawn(follow_clock(shared.clone(), uuid.clone(), watch))));
     let (sender, mut changes) = tokio::sync::mpsc::channel::<()>(1);

@@ -92,7 +92,7 @@ pub async fn with_devices<T>(cx: &Cx, this: &Ref<Vm>, work: impl Future<Output =
         }
     };
     let outcome = work.await;
-    // At once: the store makes one change of them all.
+    // At once, so that they share a flush.
     tokio::join!(guard::leave_all(cards), guard::leave_all(disks));
     outcome
 }
