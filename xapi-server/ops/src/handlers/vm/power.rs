@@ -242,7 +242,7 @@ pub async fn rebuild(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
     let target = this.clone();
     cx.commit(move |tx| guest::vanish(tx, &target)).await?;
     epoch::end(cx, this).await;
-    let how = start::How { paused: false, image: None, cancel: false };
+    let how = start::How { paused: false, afresh: false, image: None, cancel: false };
     if let Err(failure) = start::launch(cx, this, &home, how).await {
         let target = this.clone();
         cx.commit(move |tx| reset::halted(tx, &target, false)).await?;

@@ -2,7 +2,7 @@
 
 use xapi_backend::hypervisor::{DomainSpec, Started};
 use xapi_schema::{
-    Map, Ref, Result,
+    Failure, Map, Ref, Result,
     classes::{
         DomainType, Host, HostAllowedOperations, Vbd, VbdOperations, Vif, VifOperations, Vm,
         VmOperations as Op, VmPowerState as State, host, vbd, vif, vm, vm_metrics, vusb,
@@ -83,12 +83,19 @@ pub async fn with_devices<T>(cx: &Cx, this: &Ref<Vm>, work: impl Future<Output =
         let snapshot = cx.snapshot();
         (domain::disks(&*snapshot, this)?, snapshot.get(this, vm::VIFs)?)
     };
-    let disks = guard::enter_all::<Vbd>(cx, &disks, VbdOperations::Attach).await?;
-    let cards = match guard::enter_all::<Vif>(cx, &cards, VifOperations::Attach).await {
-        Ok(cards) => cards,
-        Err(failure) => {
-            guard::leave_all(disks).await;
-            return Err(failure);
+    let marks = tokio::join!(
+        guard::enter_all::<Vbd>(cx, &disks, VbdOperations::Attach),
+        guard::enter_all::<Vif>(cx, &cards, VifOperations::Attach)
+    );
+    let (disks, cards) = match marks {
+        (Ok(disks), Ok(cards)) => (disks, cards),
+        (disks, cards) => {
+            let failure = disks.as_ref().err().or(cards.as_ref().err()).cloned();
+            tokio::join!(
+                guard::leave_all(cards.unwrap_or_default()),
+                guard::leave_all(disks.unwrap_or_default())
+            );
+            return Err(failure.unwrap_or_else(|| Failure::internal("no mark")));
         }
     };
     let outcome = work.await;
@@ -174,26 +181,28 @@ fn platform(record: &xapi_schema::Record) -> Map<String, String> {
     platform
 }
 
+/// What a boot decides anew.
+fn begin_afresh(tx: &mut Tx, this: &Ref<Vm>) -> Result<()> {
+    let record = tx.record(this)?.clone();
+    if record.get(vm::ha_restart_priority) == "restart" {
+        tx.set(this, vm::ha_always_run, true)?;
+    }
+    tx.set(this, vm::platform, platform(&record))?;
+    let agent = record.get(vm::guest_metrics);
+    tx.set(this, vm::guest_metrics, Ref::null())?;
+    if tx.exists(&agent) {
+        tx.destroy(&agent)?;
+    }
+    if record.get(vm::generation_id) == "0:0" {
+        tx.set(this, vm::generation_id, generation_id())?;
+    }
+    Ok(())
+}
+
 async fn boot(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) -> Result<()> {
-    let target = this.clone();
-    cx.commit(move |tx| {
-        let record = tx.record(&target)?.clone();
-        if record.get(vm::ha_restart_priority) == "restart" {
-            tx.set(&target, vm::ha_always_run, true)?;
-        }
-        tx.set(&target, vm::platform, platform(&record))?;
-        let agent = record.get(vm::guest_metrics);
-        tx.set(&target, vm::guest_metrics, Ref::null())?;
-        if tx.exists(&agent) {
-            tx.destroy(&agent)?;
-        }
-        if record.get(vm::generation_id) == "0:0" {
-            tx.set(&target, vm::generation_id, generation_id())?;
-        }
-        Ok(())
-    })
-    .await?;
-    if let Err(failure) = launch(cx, this, home, How { paused, image: None, cancel: true }).await {
+    if let Err(failure) =
+        launch(cx, this, home, How { paused, afresh: true, image: None, cancel: true }).await
+    {
         let target = this.clone();
         cx.commit(move |tx| reset::halted(tx, &target, false)).await?;
         epoch::end(cx, this).await;
@@ -227,6 +236,8 @@ pub fn generation_id() -> String {
 pub struct How {
     /// It stays paused.
     pub paused: bool,
+    /// It is a boot of its own, and not a part of a reboot or of going on.
+    pub afresh: bool,
     /// The SR and the location of the memory it continues with.
     pub image: Option<(String, String)>,
     /// Whoever cancels the task ends the work, too: not where a domain just gave way to this one.
@@ -236,14 +247,17 @@ pub struct How {
 /// Builds the domain of a VM, from a memory image or afresh, and writes what became of it.
 ///
 /// # Errors
-/// Those of the hypervisor, TASK_CANCELLED; then there is no domain, and the record is as it was but for
+/// Those of the hypervisor, TASK_CANCELLED; then there is no domain, and the record is as it was but for what a boot decides and
 /// `currently_attached` of its devices.
 pub async fn launch(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, how: How) -> Result<()> {
-    let How { paused, image, cancel } = how;
+    let How { paused, afresh, image, cancel } = how;
     let restored = image.is_some();
     vtpm::keep(cx, this).await?;
     let target = this.clone();
     cx.commit(move |tx| {
+        if afresh {
+            begin_afresh(tx, &target)?;
+        }
         for device in domain::disks(tx, &target)? {
             tx.set(&device, vbd::currently_attached, true)?;
         }

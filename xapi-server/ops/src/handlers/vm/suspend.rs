@@ -241,7 +241,7 @@ pub async fn restore(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) ->
         cx.commit(move |tx| reset::halted(tx, &target, true)).await?;
         return Err(errors::VM_HAS_NO_SUSPEND_VDI.with(["VM", this.as_str()]));
     };
-    launch(cx, this, home, How { paused, image: Some(place), cancel: true }).await?;
+    launch(cx, this, home, How { paused, afresh: false, image: Some(place), cancel: true }).await?;
     let target = this.clone();
     cx.commit(move |tx| {
         if tx.get(&target, vm::ha_restart_priority)? == "restart" {
@@ -259,7 +259,7 @@ pub async fn restore(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) ->
 /// Those of the hypervisor.
 pub async fn continue_from(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, image: &Ref<Vdi>) -> Result<()> {
     let place = place(&*cx.snapshot(), image)?;
-    launch(cx, this, home, How { paused: false, image: Some(place), cancel: false }).await?;
+    launch(cx, this, home, How { paused: false, afresh: false, image: Some(place), cancel: false }).await?;
     drop_image(cx, this, image).await
 }
 
