@@ -16,7 +16,7 @@ use nix::libc;
 const DOMCTL: u64 = 36;
 /// `XEN_DOMCTL_unpausedomain`: it takes the domain's number and nothing else in every version below.
 const UNPAUSE: u32 = 4;
-/// `XEN_DOMCTL_INTERFACE_VERSION` of Xen 4.13 to 4.22.
+/// The values of `XEN_DOMCTL_INTERFACE_VERSION` this holds for: 0x17 is of Xen 4.19 and tried on 4.20, 0x18 of 4.22.
 const VERSIONS: std::ops::RangeInclusive<u32> = 0x12..=0x18;
 /// `IOCTL_PRIVCMD_HYPERCALL`: no direction, 48 bytes, `P`, 0.
 const HYPERCALL: libc::c_ulong = (48 << 16) | ((b'P' as libc::c_ulong) << 8);

@@ -221,7 +221,7 @@ impl Shared {
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
-        // Once: where it cannot be, it never can.
+        // Said once: where it cannot be, it mostly never can. xl tells what is wrong with a domain.
         if !self.slowly.swap(true, Ordering::Relaxed) {
             tracing::warn!(%error, "domains are let go on through xl, which takes longer");
         }

@@ -2,7 +2,7 @@
 
 use xapi_backend::hypervisor::{DomainSpec, Started};
 use xapi_schema::{
-    Failure, Map, Ref, Result,
+    Map, Ref, Result,
     classes::{
         DomainType, Host, HostAllowedOperations, Vbd, VbdOperations, Vif, VifOperations, Vm,
         VmOperations as Op, VmPowerState as State, host, vbd, vif, vm, vm_metrics, vusb,
@@ -83,19 +83,12 @@ pub async fn with_devices<T>(cx: &Cx, this: &Ref<Vm>, work: impl Future<Output =
         let snapshot = cx.snapshot();
         (domain::disks(&*snapshot, this)?, snapshot.get(this, vm::VIFs)?)
     };
-    let marks = tokio::join!(
-        guard::enter_all::<Vbd>(cx, &disks, VbdOperations::Attach),
-        guard::enter_all::<Vif>(cx, &cards, VifOperations::Attach)
-    );
-    let (disks, cards) = match marks {
-        (Ok(disks), Ok(cards)) => (disks, cards),
-        (disks, cards) => {
-            let failure = disks.as_ref().err().or(cards.as_ref().err()).cloned();
-            tokio::join!(
-                guard::leave_all(cards.unwrap_or_default()),
-                guard::leave_all(disks.unwrap_or_default())
-            );
-            return Err(failure.unwrap_or_else(|| Failure::internal("no mark")));
+    let disks = guard::enter_all::<Vbd>(cx, &disks, VbdOperations::Attach).await?;
+    let cards = match guard::enter_all::<Vif>(cx, &cards, VifOperations::Attach).await {
+        Ok(cards) => cards,
+        Err(failure) => {
+            guard::leave_all(disks).await;
+            return Err(failure);
         }
     };
     let outcome = work.await;
