@@ -57,8 +57,19 @@ pub struct Mark<C: Guarded> {
 impl<C: Guarded> Mark<C> {
     /// Takes the mark away, recomputes what is allowed and wakes who waits.
     pub async fn leave(self) {
+        self.leave_with(|_| Ok(())).await;
+    }
+
+    /// As [`Mark::leave`], with something that ends together with the mark; the mark goes even where that cannot be.
+    async fn leave_with(self, end: impl FnOnce(&mut Tx) -> Result<()> + Send + 'static) {
         let (key, this) = (self.cx.task_key(), self.this);
-        let done = self.cx.commit(move |tx| unmark(tx, &this, &key)).await;
+        let done = self.cx.commit(move |tx| {
+            if let Err(failure) = end(tx) {
+                tracing::error!(%failure, "what was to end with an operation did not");
+            }
+            unmark(tx, &this, &key)
+        });
+        let done = done.await;
         if let Err(failure) = done {
             tracing::error!(%failure, "a mark of an operation could not be taken away");
         }
@@ -98,6 +109,18 @@ pub async fn enter<C: Guarded>(
     asked: Asked,
     patience: Patience,
 ) -> Result<Mark<C>> {
+    enter_with(cx, this, op, asked, patience, |_| Ok(())).await
+}
+
+/// As [`enter`], with something that begins together with the mark.
+async fn enter_with<C: Guarded>(
+    cx: &Cx,
+    this: &Ref<C>,
+    op: C::Op,
+    asked: Asked,
+    patience: Patience,
+    begin: impl Fn(&mut Tx) -> Result<()> + Clone + Send + 'static,
+) -> Result<Mark<C>> {
     // What the toolstack does by itself comes before it is known, to find it out.
     if C::asks_hypervisor(op) && !cx.session.is_internal() {
         cx.xapi.known.assert()?;
@@ -108,8 +131,10 @@ pub async fn enter<C: Guarded>(
         cx.check_cancelled()?;
         let woken = cx.xapi.work_done.notified();
         let (target, key, task) = (this.clone(), cx.task_key(), cx.task_ref().cloned());
+        let begin = begin.clone();
         let marked = cx.commit(move |tx| {
             mark(tx, &target, op, asked, &key)?;
+            begin(tx)?;
             offer_cancel(tx, task.as_ref())
         });
         match marked.await {
@@ -155,13 +180,13 @@ fn mark<C: Guarded>(tx: &mut Tx, this: &Ref<C>, op: C::Op, asked: Asked, key: &s
 ///
 /// # Errors
 /// Those of [`enter`] and of the work.
-pub async fn within<C: Guarded, T>(
+pub fn within<C: Guarded, T>(
     cx: &Cx,
     this: &Ref<C>,
     op: C::Op,
     work: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    within_as(cx, this, op, Asked::Guard, Patience::Standard, work).await
+) -> impl Future<Output = Result<T>> {
+    within_as(cx, this, op, Asked::Guard, Patience::Standard, work)
 }
 
 /// As [`within`], with a choice of strictness and patience.
@@ -177,11 +202,41 @@ pub async fn within_as<C: Guarded, T>(
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let mark = enter(cx, this, op, asked, patience).await?;
-    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    let outcome = caught(op, work).await;
     mark.leave().await;
-    outcome.unwrap_or_else(|_| {
-        tracing::error!(?op, "an operation panicked");
-        Err(crate::task::panicked())
+    outcome
+}
+
+/// As [`within`], with a change that is made together with the mark, and one that is made when it goes, however the work
+/// ended. A start does a dozen changes, and each has a way to the writer and back.
+///
+/// # Errors
+/// Those of [`enter`], of `begin` and of the work.
+pub async fn within_with<C: Guarded, T>(
+    cx: &Cx,
+    this: &Ref<C>,
+    op: C::Op,
+    begin: impl Fn(&mut Tx) -> Result<()> + Clone + Send + 'static,
+    end: impl FnOnce(&mut Tx) -> Result<()> + Send + 'static,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let mark = enter_with(cx, this, op, Asked::Guard, Patience::Standard, begin).await?;
+    let outcome = caught(op, work).await;
+    mark.leave_with(end).await;
+    outcome
+}
+
+/// A panic of the work is a failure of it. In a box: each layer would keep it twice, as what it was given and as what it waits
+/// for, and a start with a few layers no longer fit on a thread's stack.
+fn caught<T>(
+    op: impl std::fmt::Debug,
+    work: impl Future<Output = Result<T>>,
+) -> impl Future<Output = Result<T>> {
+    AssertUnwindSafe(Box::pin(work)).catch_unwind().map(move |outcome| {
+        outcome.unwrap_or_else(|_| {
+            tracing::error!(?op, "an operation panicked");
+            Err(crate::task::panicked())
+        })
     })
 }
 

@@ -67,7 +67,11 @@ async fn a_start_that_fails_leaves_a_halted_vm_and_no_marks() {
     host.levers.faults.fail_next("unpause", broken());
     host.err("VM.start", [str(&vm), no(), no()]).await;
     assert!(host.xapi.backends.hypervisor.domains().await.unwrap().is_empty(), "no domain stays behind");
+    assert!(host.all("message").await.is_empty(), "nothing says that it has started");
     host.ok("VM.start", [str(&vm), no(), no()]).await;
+    let [told] = &*host.all("message").await else { panic!("one message tells of it") };
+    let record = host.ok("message.get_record", [str(told)]).await;
+    assert_eq!(record.get("name"), Some(&str("VM_STARTED")));
 }
 
 #[tokio::test]

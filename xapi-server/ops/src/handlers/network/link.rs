@@ -133,8 +133,10 @@ pub async fn bring_up(cx: &Cx, this: &Ref<Network>) -> Result<()> {
     }
     cx.xapi.backends.network.bring_up(&link).await?;
     match here {
-        Some(here) => cx.commit(move |tx| tx.set(&here, pif::currently_attached, true)).await,
-        None => Ok(()),
+        Some(here) if !cx.snapshot().get(&here, pif::currently_attached)? => {
+            cx.commit(move |tx| tx.set(&here, pif::currently_attached, true)).await
+        }
+        _ => Ok(()),
     }
 }
 

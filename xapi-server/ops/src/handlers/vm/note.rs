@@ -1,10 +1,10 @@
 //! The messages VM operations leave. A message that cannot be written never fails its operation.
 
 use xapi_schema::{
-    Ref,
-    classes::{Cls, Host, Vm, host, vm},
+    DateTime, Ref,
+    classes::{Cls, Host, Message, Vm, host, vm},
 };
-use xapi_store::Read;
+use xapi_store::{Read, Tx};
 
 use crate::{
     Cx,
@@ -12,9 +12,26 @@ use crate::{
 };
 
 /// Writes a message named `name` about a VM: its name, its uuid, then `what`.
-pub async fn write(cx: &Cx, this: &Ref<Vm>, name: &str, what: &str) {
-    let snapshot = cx.snapshot();
-    let Ok(record) = snapshot.record(this) else { return };
+pub async fn write(cx: &Cx, this: &Ref<Vm>, name: &'static str, what: &str) {
+    let (target, what, now) = (this.clone(), what.to_string(), cx.clock().date());
+    let done = cx.commit(move |tx| {
+        write_within(tx, &target, name, &what, now);
+        Ok(())
+    });
+    if let Err(failure) = done.await {
+        tracing::warn!(%failure, name, "a message could not be written");
+    }
+}
+
+/// As [`write`], as a part of a change.
+pub fn write_within(
+    tx: &mut Tx,
+    this: &Ref<Vm>,
+    name: &str,
+    what: &str,
+    now: DateTime,
+) -> Option<Ref<Message>> {
+    let record = tx.record(this).ok()?;
     let (label, uuid) = (record.get(vm::name_label), record.get(vm::uuid));
     let note = Note {
         name: name.into(),
@@ -23,16 +40,13 @@ pub async fn write(cx: &Cx, this: &Ref<Vm>, name: &str, what: &str) {
         body: format!("VM '{label}' (uuid: {uuid}) {what}"),
         obj_uuid: uuid,
     };
-    let now = cx.clock().date();
-    if let Err(failure) = cx.commit(move |tx| message::write(tx, &note, now)).await {
-        tracing::warn!(%failure, name, "a message could not be written");
-    }
+    let written = message::write(tx, &note, now);
+    written.inspect_err(|failure| tracing::warn!(%failure, name, "a message could not be written")).ok()
 }
 
 /// `on host: NAME (uuid: UUID)`.
-pub fn on_host(cx: &Cx, home: &Ref<Host>) -> String {
-    let snapshot = cx.snapshot();
-    let label = snapshot.get(home, host::name_label).unwrap_or_default();
-    let uuid = snapshot.get(home, host::uuid).unwrap_or_default();
+pub fn on_host(read: &impl Read, home: &Ref<Host>) -> String {
+    let label = read.get(home, host::name_label).unwrap_or_default();
+    let uuid = read.get(home, host::uuid).unwrap_or_default();
     format!("on host: {label} (uuid: {uuid})")
 }

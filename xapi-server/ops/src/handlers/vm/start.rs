@@ -4,7 +4,7 @@ use xapi_backend::hypervisor::{DomainSpec, Started};
 use xapi_schema::{
     Map, Ref, Result,
     classes::{
-        DomainType, Host, HostAllowedOperations, Vbd, VbdOperations, Vif, VifOperations, Vm,
+        DomainType, Host, HostAllowedOperations, Message, Vbd, VbdOperations, Vif, VifOperations, Vm,
         VmOperations as Op, VmPowerState as State, host, vbd, vif, vm, vm_metrics, vusb,
     },
     errors,
@@ -17,10 +17,9 @@ use super::{
     reset,
 };
 use crate::{
-    Cx, Registry,
-    guard::{self, Patience},
+    Cx, Registry, guard,
     handlers::{console, locking, network as link, pci, vtpm, vusb as vusbs},
-    rules::{self, Asked},
+    rules,
 };
 
 /// Registers the methods.
@@ -51,14 +50,11 @@ pub const GENERIC_BIOS_STRINGS: &[(&str, &str)] = &[
 
 async fn start(cx: Cx, this: Ref<Vm>, paused: bool, _force: bool) -> Result<()> {
     let work = with_devices(&cx, &this, async {
-        prepare(&cx, &this).await?;
         let home = placement::choose(&*cx.snapshot(), &this)?;
-        on_host(&cx, &this, &home, HostAllowedOperations::VmStart, boot(&cx, &this, &home, paused)).await?;
-        Ok(home)
+        on_host(&cx, &this, &home, HostAllowedOperations::VmStart, boot(&cx, &this, &home, paused)).await
     });
-    let home = guard::within(&cx, &this, Op::Start, work).await?;
-    note::write(&cx, &this, "VM_STARTED", &format!("started {}", note::on_host(&cx, &home))).await;
-    Ok(())
+    let target = this.clone();
+    guard::within_with(&cx, &this, Op::Start, move |tx| prepare(tx, &target), |_| Ok(()), work).await
 }
 
 async fn start_on(cx: Cx, this: Ref<Vm>, home: Ref<Host>, paused: bool, _force: bool) -> Result<()> {
@@ -68,13 +64,11 @@ async fn start_on(cx: Cx, this: Ref<Vm>, home: Ref<Host>, paused: bool, _force: 
         return Err(errors::HOST_EVACUATE_IN_PROGRESS.with([&home]));
     }
     let work = with_devices(&cx, &this, async {
-        prepare(&cx, &this).await?;
         placement::assert_can_boot_here(&*cx.snapshot(), &this, &home, Wanted::START)?;
         on_host(&cx, &this, &home, HostAllowedOperations::VmStart, boot(&cx, &this, &home, paused)).await
     });
-    guard::within(&cx, &this, Op::StartOn, work).await?;
-    note::write(&cx, &this, "VM_STARTED", &format!("started {}", note::on_host(&cx, &home))).await;
-    Ok(())
+    let target = this.clone();
+    guard::within_with(&cx, &this, Op::StartOn, move |tx| prepare(tx, &target), |_| Ok(()), work).await
 }
 
 /// Marks all disks and cards of a VM as being attached while work runs.
@@ -91,7 +85,7 @@ pub async fn with_devices<T>(cx: &Cx, this: &Ref<Vm>, work: impl Future<Output =
             return Err(failure);
         }
     };
-    let outcome = work.await;
+    let outcome = Box::pin(work).await;
     // At once, so that they share a flush.
     tokio::join!(guard::leave_all(cards), guard::leave_all(disks));
     outcome
@@ -101,7 +95,7 @@ pub async fn with_devices<T>(cx: &Cx, this: &Ref<Vm>, work: impl Future<Output =
 pub async fn with_disks<T>(cx: &Cx, this: &Ref<Vm>, work: impl Future<Output = Result<T>>) -> Result<T> {
     let disks = domain::disks(&*cx.snapshot(), this)?;
     let disks = guard::enter_all::<Vbd>(cx, &disks, VbdOperations::Attach).await?;
-    let outcome = work.await;
+    let outcome = Box::pin(work).await;
     guard::leave_all(disks).await;
     outcome
 }
@@ -114,34 +108,23 @@ pub async fn on_host<T>(
     op: HostAllowedOperations,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    let (target, host) = (this.clone(), home.clone());
-    let reserved = async {
-        cx.commit(move |tx| tx.set(&target, vm::scheduled_to_be_resident_on, host)).await?;
-        let outcome = work.await;
-        // A VM that has come to run there has been written down as such.
-        if cx.snapshot().get(this, vm::scheduled_to_be_resident_on)?.not_null().is_some() {
-            let target = this.clone();
-            cx.commit(move |tx| tx.set(&target, vm::scheduled_to_be_resident_on, Ref::null())).await?;
-        }
-        outcome
-    };
-    guard::within_as(cx, home, op, Asked::Guard, Patience::Standard, reserved).await
+    let (target, host, coming) = (this.clone(), home.clone(), this.clone());
+    let reserve = move |tx: &mut Tx| tx.set(&target, vm::scheduled_to_be_resident_on, host.clone());
+    // A VM that has come to run there has been written down as such; this is for one that has not.
+    let release = move |tx: &mut Tx| tx.set(&coming, vm::scheduled_to_be_resident_on, Ref::null());
+    guard::within_with(cx, home, op, reserve, release, Box::pin(work)).await
 }
 
 /// What a VM is given before its first placement.
-async fn prepare(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
-    let target = this.clone();
-    cx.commit(move |tx| {
-        settle_type(tx, &target)?;
-        let overhead = memory::overhead(tx.record(&target)?);
-        tx.set(&target, vm::memory_overhead, overhead)?;
-        if tx.get(&target, vm::bios_strings)?.0.is_empty() {
-            let generic = GENERIC_BIOS_STRINGS.iter().map(|(k, v)| (k.to_string(), v.to_string()));
-            tx.set(&target, vm::bios_strings, generic.collect())?;
-        }
-        Ok(())
-    })
-    .await
+fn prepare(tx: &mut Tx, this: &Ref<Vm>) -> Result<()> {
+    settle_type(tx, this)?;
+    let overhead = memory::overhead(tx.record(this)?);
+    tx.set(this, vm::memory_overhead, overhead)?;
+    if tx.get(this, vm::bios_strings)?.0.is_empty() {
+        let generic = GENERIC_BIOS_STRINGS.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+        tx.set(this, vm::bios_strings, generic.collect())?;
+    }
+    Ok(())
 }
 
 /// Old records may not say how the guest is virtualised.
@@ -229,7 +212,7 @@ pub fn generation_id() -> String {
 pub struct How {
     /// It stays paused.
     pub paused: bool,
-    /// It is a boot of its own, and not a part of a reboot or of going on.
+    /// It is a boot of its own, and not a part of a reboot or of going on; a message tells of it.
     pub afresh: bool,
     /// The SR and the location of the memory it continues with.
     pub image: Option<(String, String)>,
@@ -285,23 +268,24 @@ pub async fn launch(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, how: How) -> Resu
     };
     tracing::debug!(vm = %this, "it is built");
     let has_agent = started.has_agent;
-    let written = match still_wanted() {
-        Ok(()) => record_start(cx, this, home, started, paused, restored).await,
-        cancelled => cancelled,
-    };
-    tracing::debug!(vm = %this, "that is written down");
-    let running = match written {
+    let mut told = None;
+    let running = async {
+        still_wanted()?;
+        told = record_start(cx, this, home, started, Written { paused, afresh, restored }).await?;
+        tracing::debug!(vm = %this, "that is written down");
         // A guest is limited before it can send anything.
-        Ok(()) => match locking::apply_all(cx, this).await {
-            Ok(()) if !paused => hypervisor.unpause(&uuid).await,
-            other => other,
-        },
-        failed => failed,
+        locking::apply_all(cx, this).await?;
+        if paused { Ok(()) } else { hypervisor.unpause(&uuid).await }
     };
-    if let Err(failure) = running {
-        // A domain nobody knows of must not stay behind.
+    if let Err(failure) = running.await {
+        // A domain nobody knows of must not stay behind, nor a word that it has started.
         if let Err(failure) = hypervisor.destroy(&uuid).await {
             tracing::error!(%failure, vm = %this, "the domain of a failed start could not be ended");
+        }
+        if let Some(told) = told
+            && let Err(failure) = cx.commit(move |tx| tx.destroy(&told)).await
+        {
+            tracing::warn!(%failure, vm = %this, "the message of a failed start could not be taken back");
         }
         return Err(failure);
     }
@@ -322,16 +306,25 @@ async fn until_cancelled<T>(cx: &Cx, cancel: bool, uuid: &str, building: impl Fu
     building.await
 }
 
+/// How a start is written down.
+struct Written {
+    paused: bool,
+    afresh: bool,
+    restored: bool,
+}
+
+/// Writes that a domain is there; answers the message that tells of it, where one does.
 async fn record_start(
     cx: &Cx,
     this: &Ref<Vm>,
     home: &Ref<Host>,
     started: Started,
-    paused: bool,
-    restored: bool,
-) -> Result<()> {
+    how: Written,
+) -> Result<Option<Ref<Message>>> {
+    let Written { paused, afresh, restored } = how;
     let (target, host, now) = (this.clone(), home.clone(), cx.clock().date());
-    // One change: a guest waits for it, and each has a flush of its own.
+    // One change, and before the guest goes on: it waits for it, and each has a flush of its own, which takes longest
+    // while a guest begins.
     cx.commit(move |tx| {
         tx.set(&target, vm::resident_on, host.clone())?;
         tx.set(&target, vm::scheduled_to_be_resident_on, Ref::null())?;
@@ -365,7 +358,9 @@ async fn record_start(
         pci::attach(tx, &target, &host)?;
         console::offer(tx, &target, &host)?;
         reset::recompute_devices(tx, &target)?;
-        rules::refresh(tx, &target)
+        rules::refresh(tx, &target)?;
+        let what = afresh.then(|| format!("started {}", note::on_host(tx, &host)));
+        Ok(what.and_then(|what| note::write_within(tx, &target, "VM_STARTED", &what, now)))
     })
     .await
 }

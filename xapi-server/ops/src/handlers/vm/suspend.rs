@@ -280,7 +280,8 @@ async fn resume(cx: Cx, this: Ref<Vm>, paused: bool, _force: bool) -> Result<()>
         Ok(home)
     });
     let home = guard::within(&cx, &this, Op::Resume, work).await?;
-    note::write(&cx, &this, "VM_RESUMED", &format!("resumed {}", note::on_host(&cx, &home))).await;
+    note::write(&cx, &this, "VM_RESUMED", &format!("resumed {}", note::on_host(&*cx.snapshot(), &home)))
+        .await;
     Ok(())
 }
 
@@ -291,6 +292,7 @@ async fn resume_on(cx: Cx, this: Ref<Vm>, home: Ref<Host>, paused: bool, _force:
         start::on_host(&cx, &this, &home, HostAllowedOperations::VmResume, back).await
     });
     guard::within(&cx, &this, Op::ResumeOn, work).await?;
-    note::write(&cx, &this, "VM_RESUMED", &format!("resumed {}", note::on_host(&cx, &home))).await;
+    note::write(&cx, &this, "VM_RESUMED", &format!("resumed {}", note::on_host(&*cx.snapshot(), &home)))
+        .await;
     Ok(())
 }
