@@ -2,7 +2,7 @@
 //! is done about it is decided above.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -38,6 +38,8 @@ struct Seen {
     domains: BTreeMap<u32, String>,
     agents: HashMap<u32, JoinHandle<()>>,
     suspended: HashMap<u32, u32>,
+    /// Domains that came while we were at work on their VM: whoever had them built need not be told.
+    ours: BTreeSet<u32>,
     looked: bool,
 }
 
@@ -101,9 +103,12 @@ async fn notice(shared: &Arc<Shared>, seen: &mut Seen) -> Result<()> {
         let vm = shared.store.find(&format!("/local/domain/{domid}/vm")).await?;
         // A count may follow that tells domains of one uuid apart.
         let uuid = vm.as_deref().and_then(|vm| vm.strip_prefix("/vm/")?.get(..36)).map(str::to_owned);
-        // One that cannot be told yet is seen by the next look. One of ours has nothing to say while it is being built, and
-        // what is asked of xenstore then would hold up its building.
-        if let Some(uuid) = uuid.filter(|uuid| !shared.is_busy(uuid)) {
+        // One that cannot be told yet is seen by the next look.
+        let Some(uuid) = uuid else { continue };
+        if shared.is_busy(&uuid) {
+            // It has nothing to say while it is being built, and what is asked of xenstore then would hold up its building.
+            seen.ours.insert(domid);
+        } else {
             follow_new(shared, seen, domid, &uuid);
             seen.domains.insert(domid, uuid);
         }
@@ -115,7 +120,7 @@ async fn notice(shared: &Arc<Shared>, seen: &mut Seen) -> Result<()> {
 fn follow_new(shared: &Arc<Shared>, seen: &mut Seen, domid: u32, uuid: &str) {
     let watching = tokio::spawn(follow_agent(Arc::downgrade(shared), domid, uuid.to_string()));
     seen.agents.insert(domid, watching);
-    if seen.looked && !shared.is_busy(uuid) {
+    if seen.looked && !shared.is_busy(uuid) && !seen.ours.contains(&domid) {
         tell(shared, uuid, Happened::Appeared);
     }
 }
@@ -162,6 +167,7 @@ async fn look(shared: &Arc<Shared>, seen: &mut Seen) -> Result<bool> {
             tell(shared, uuid, Happened::Vanished);
         }
     }
+    seen.ours.retain(|domid| now.contains_key(domid));
     seen.domains = now;
     seen.looked = true;
     Ok(again)

@@ -247,31 +247,6 @@ async fn who_waits_for_a_turn_can_be_given_up() {
 }
 
 #[tokio::test]
-async fn a_start_has_two_children_and_its_guest_is_heard() {
-    let bench = Bench::new().await;
-    let domains = bench.open(LONG);
-    let mut events = domains.events();
-    let asked = |word: &str| bench.stub.read("calls").lines().filter(|call| call.starts_with(word)).count();
-    // One look at the beginning, one for who listens now, and perhaps one for watches, which fire when they are set.
-    let (begun, mut known) = (tokio::time::Instant::now(), 0);
-    while asked("list") < 2 || asked("list") > known {
-        assert!(begun.elapsed() < LONG, "nobody looks, or all the time");
-        known = asked("list");
-        tokio::time::sleep(Duration::from_millis(700)).await;
-    }
-    let before = bench.stub.read("calls");
-    let domid = bench.built(&domains).await;
-    bench.daemon.fire("@introduceDomain");
-    domains.unpause(UUID).await.unwrap();
-    bench.daemon.set(&format!("/local/domain/{domid}/data/updated"), "1");
-    event(&mut events, |what| *what == Happened::Agent).await;
-    let calls = bench.stub.read("calls");
-    let children: Vec<&str> =
-        calls[before.len()..].lines().filter_map(|call| call.split(' ').next()).collect();
-    assert_eq!(children, ["create", "unpause"]);
-}
-
-#[tokio::test]
 async fn a_start_that_fails_says_why() {
     let bench = Bench::new().await;
     let domains = bench.open(LONG);
@@ -332,50 +307,6 @@ async fn without_xenstore_nothing_is_begun() {
     bench.daemon =
         Daemon::beside(&bench.daemon.socket, bench.daemon.nodes.clone(), bench.stub.dir.join("table"));
     bench.built(&domains).await;
-}
-
-#[tokio::test]
-async fn an_end_while_xenstore_was_away_is_told_when_it_is_back() {
-    let mut bench = Bench::new().await;
-    let domains = bench.open(LONG);
-    bench.built(&domains).await;
-    domains.unpause(UUID).await.unwrap();
-    let mut events = domains.events();
-    bench.daemon.stop();
-    // Nobody is there to tell of it, and what xl says is looked at only when something fires.
-    bench.state("------", "---s--");
-    bench.state(" - -\n", " 0 -\n");
-    bench.daemon =
-        Daemon::beside(&bench.daemon.socket, bench.daemon.nodes.clone(), bench.stub.dir.join("table"));
-    assert_eq!(event(&mut events, is_end).await, Happened::Poweroff);
-}
-
-#[tokio::test]
-async fn a_clock_set_by_the_guest_is_told() {
-    let bench = Bench::new().await;
-    let domains = bench.open(LONG);
-    let mut events = domains.events();
-    // Where a machine is emulated, its clock is.
-    let spec = DomainSpec { kind: DomainKind::Hvm, ..bench.spec() };
-    domains.build(spec).await.unwrap();
-    let node = format!("/vm/{UUID}/rtc/timeoffset");
-    let begun = tokio::time::Instant::now();
-    let mut seconds = 0;
-    loop {
-        assert!(begun.elapsed() < LONG, "no event");
-        seconds += 60;
-        // The guest may have come after the last look.
-        bench.daemon.fire("@introduceDomain");
-        bench.daemon.set(&node, &seconds.to_string());
-        let told = tokio::time::timeout(
-            Duration::from_millis(300),
-            event(&mut events, |what| matches!(what, Happened::Clock(_))),
-        );
-        if let Ok(Happened::Clock(told)) = told.await {
-            assert!(told > 60 && told <= seconds, "{told}");
-            return;
-        }
-    }
 }
 
 #[tokio::test]

@@ -1,0 +1,126 @@
+//! What is told of domains: who comes, who ends, what a guest says.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{
+    Daemon,
+    bench::{Bench, LONG, UUID, event},
+};
+use xapi_backend::{
+    Hypervisor,
+    hypervisor::{DomainKind, DomainSpec, Happened},
+};
+
+/// One look at the beginning, one for who listens now, and perhaps one for watches, which fire when they are set.
+async fn calm(bench: &Bench) {
+    let asked = || bench.stub.read("calls").lines().filter(|call| call.starts_with("list")).count();
+    let (begun, mut known) = (tokio::time::Instant::now(), 0);
+    while asked() < 2 || asked() > known {
+        assert!(begun.elapsed() < LONG, "nobody looks, or all the time");
+        known = asked();
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_start_has_two_children_and_its_guest_is_heard() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    let mut events = domains.events();
+    calm(&bench).await;
+    let before = bench.stub.read("calls");
+    let domid = bench.built(&domains).await;
+    bench.daemon.fire("@introduceDomain");
+    domains.unpause(UUID).await.unwrap();
+    bench.daemon.set(&format!("/local/domain/{domid}/data/updated"), "1");
+    event(&mut events, |what| *what == Happened::Agent).await;
+    let calls = bench.stub.read("calls");
+    let children: Vec<&str> =
+        calls[before.len()..].lines().filter_map(|call| call.split(' ').next()).collect();
+    assert_eq!(children, ["create", "unpause"]);
+}
+
+#[tokio::test]
+async fn who_comes_is_told_unless_it_was_built_here() {
+    const OTHER: &str = "9d3b0f0c-64d6-4d1c-8c43-5a3f0e6c2a11";
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    let mut events = domains.events();
+    calm(&bench).await;
+    bench.stub.mode("create-waits");
+    let comes = async {
+        while !bench.stub.read("table").contains(UUID) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // As xenstore says it while a domain is being built, and more than once, so that it is noticed.
+        for _ in 0..20 {
+            bench.daemon.fire("@introduceDomain");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        bench.stub.mode("");
+    };
+    futures_util::future::join(domains.build(bench.spec()), comes).await.0.unwrap();
+    // Somebody builds one past us; the one above has a lower number and would be told first.
+    let own = bench.stub.read("table");
+    let number: u32 = own.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let other = own.replace(UUID, OTHER).replace(&format!(" {number} "), &format!(" {} ", number + 1));
+    bench.stub.write("table", &format!("{own}{other}"));
+    bench.daemon.fire("@introduceDomain");
+    let told = tokio::time::timeout(LONG, async {
+        loop {
+            let event = events.recv().await.unwrap();
+            if event.what == Happened::Appeared {
+                return event.uuid;
+            }
+        }
+    });
+    assert_eq!(told.await.unwrap(), OTHER);
+}
+
+#[tokio::test]
+async fn an_end_while_xenstore_was_away_is_told_when_it_is_back() {
+    let mut bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    bench.built(&domains).await;
+    domains.unpause(UUID).await.unwrap();
+    let mut events = domains.events();
+    bench.daemon.stop();
+    // Nobody is there to tell of it, and what xl says is looked at only when something fires.
+    bench.state("------", "---s--");
+    bench.state(" - -\n", " 0 -\n");
+    bench.daemon =
+        Daemon::beside(&bench.daemon.socket, bench.daemon.nodes.clone(), bench.stub.dir.join("table"));
+    assert_eq!(event(&mut events, |what| *what == Happened::Poweroff).await, Happened::Poweroff);
+}
+
+#[tokio::test]
+async fn a_clock_set_by_the_guest_is_told() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    let mut events = domains.events();
+    // Where a machine is emulated, its clock is.
+    let spec = DomainSpec { kind: DomainKind::Hvm, ..bench.spec() };
+    domains.build(spec).await.unwrap();
+    let node = format!("/vm/{UUID}/rtc/timeoffset");
+    let begun = tokio::time::Instant::now();
+    let mut seconds = 0;
+    loop {
+        assert!(begun.elapsed() < LONG, "no event");
+        seconds += 60;
+        // The guest may have come after the last look.
+        bench.daemon.fire("@introduceDomain");
+        bench.daemon.set(&node, &seconds.to_string());
+        let told = tokio::time::timeout(
+            Duration::from_millis(300),
+            event(&mut events, |what| matches!(what, Happened::Clock(_))),
+        );
+        if let Ok(Happened::Clock(told)) = told.await {
+            assert!(told > 60 && told <= seconds, "{told}");
+            return;
+        }
+    }
+}
