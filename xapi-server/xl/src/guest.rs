@@ -5,20 +5,9 @@ use xapi_backend::hypervisor::{Disk, DomainKind, DomainSpec};
 
 use crate::xenstore::{Change, wire};
 
-/// Nodes a guest's agent writes below; without them agents silently do nothing.
-const GUEST_OWNED: &[&str] = &[
-    "attr",
-    "control",
-    "data",
-    "drivers",
-    "error",
-    "feature",
-    "messages",
-    "rrd",
-    "vm-data",
-    "xenserver",
-    "xenserver/attr",
-];
+/// Nodes a guest's agent writes below; without them agents silently do nothing. libxl makes `attr`, `data`, `drivers`,
+/// `error` and `feature` alike, which is why they are not made again: each word to xenstore is a part of what a start costs.
+const GUEST_OWNED: &[&str] = &["control", "messages", "rrd", "vm-data", "xenserver"];
 /// Prefixes of entries a VM's record may put into its domain.
 const PUBLISHED: &[&str] = &["vm-data", "FIST"];
 /// Longest value, so that it fits into a message with its path.
@@ -49,18 +38,16 @@ pub fn entries(spec: &DomainSpec, domid: u32, unique: &str) -> Vec<Change> {
     let mut all = Vec::new();
     let owner = vec![format!("n{domid}")];
     for node in GUEST_OWNED {
-        // Setting the value of a node that is there would do no harm: libxl makes them empty too.
+        // Setting the value of a node that is there does no harm: libxl makes `control` empty too.
         all.push(write(at(node), ""));
         all.push(Change::Permit(at(node), owner.clone()));
     }
-    let readable = vec!["n0".to_string(), format!("r{domid}")];
-    let mut told = |path: &str, value: String| {
-        all.push(write(at(path), value));
-        all.push(Change::Permit(at(path), readable.clone()));
-    };
-    told("control/platform-feature-multiprocessor-suspend", "1".into());
-    told("control/platform-feature-xs_reset_watches", "1".into());
-    told("control/has-vendor-device", u8::from(spec.details.vendor_device).to_string());
+    // What is new belongs to whom the node above it belongs: here to the guest, further down to us with the guest as reader.
+    all.push(write(at("xenserver/attr"), ""));
+    let vendor_device = at("control/has-vendor-device");
+    all.push(write(vendor_device.clone(), u8::from(spec.details.vendor_device).to_string()));
+    all.push(Change::Permit(vendor_device, vec!["n0".into(), format!("r{domid}")]));
+    let mut told = |path: &str, value: String| all.push(write(at(path), value));
     told("unique-domain-id", unique.into());
     let kib = |bytes: i64| (bytes / 1024).to_string();
     told("memory/dynamic-min", kib(spec.details.memory_min.min(spec.memory_target)));
@@ -164,11 +151,14 @@ mod tests {
         assert_eq!(at("memory/dynamic-max"), Some("98304"));
         assert_eq!(at("device/vbd"), None);
         assert_eq!(value(&all, "/local/domain/0/name"), None);
-        assert!(all.contains(&Change::Permit("/local/domain/7/attr".into(), vec!["n7".into()])));
-        assert!(all.contains(&Change::Permit(
-            "/local/domain/7/unique-domain-id".into(),
-            vec!["n0".into(), "r7".into()]
-        )));
+        let permit = |node: &str, whom: &[&str]| {
+            let whom = whom.iter().map(|one| one.to_string()).collect();
+            all.contains(&Change::Permit(format!("/local/domain/7/{node}"), whom))
+        };
+        assert!(permit("messages", &["n7"]));
+        assert!(permit("vm-data/role", &["n7"]));
+        // Below what is the guest's, and not for it to write.
+        assert!(permit("control/has-vendor-device", &["n0", "r7"]));
         // No `..` climbs: a node's name cannot be one of the characters' only, and the tree has no parents.
         assert!(all.iter().all(|change| match change {
             Change::Write(path, _) | Change::Remove(path) | Change::Permit(path, _) =>
