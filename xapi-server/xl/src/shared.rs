@@ -59,7 +59,7 @@ pub struct Shared {
     pub ended: watch::Sender<u64>,
     /// Ends that were told, by domain number.
     pub told: Mutex<BTreeSet<u32>>,
-    /// Domains that are being saved, or ended by us.
+    /// Domains that are being built, saved or ended by us.
     pub busy: Mutex<HashMap<String, usize>>,
 }
 

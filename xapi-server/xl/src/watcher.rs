@@ -2,7 +2,7 @@
 //! is done about it is decided above.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -26,8 +26,8 @@ const LOOK: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(2);
 /// Changes of an agent are told at most this often.
 const CALM: Duration = Duration::from_secs(1);
-/// How long a domain is not followed after it has come: nobody in it has anything to say yet, and what is asked of xenstore
-/// would hold up its start.
+/// How long a domain is neither told of nor followed after it has come: nobody in it has anything to say yet, and what is asked of
+/// xenstore and xl about it would hold up its start.
 const FIRST: Duration = Duration::from_secs(3);
 /// Looks a domain may stay suspended without being saved by us.
 const SUSPENDED: u32 = 3;
@@ -38,8 +38,6 @@ struct Seen {
     domains: BTreeMap<u32, String>,
     agents: HashMap<u32, JoinHandle<()>>,
     suspended: HashMap<u32, u32>,
-    /// Domains that came while we were at work on their VM: whoever had them built need not be told.
-    ours: BTreeSet<u32>,
     looked: bool,
 }
 
@@ -103,12 +101,9 @@ async fn notice(shared: &Arc<Shared>, seen: &mut Seen) -> Result<()> {
         let vm = shared.store.find(&format!("/local/domain/{domid}/vm")).await?;
         // A count may follow that tells domains of one uuid apart.
         let uuid = vm.as_deref().and_then(|vm| vm.strip_prefix("/vm/")?.get(..36)).map(str::to_owned);
-        // One that cannot be told yet is seen by the next look.
-        let Some(uuid) = uuid else { continue };
-        if shared.is_busy(&uuid) {
-            // It has nothing to say while it is being built, and what is asked of xenstore then would hold up its building.
-            seen.ours.insert(domid);
-        } else {
+        // One that cannot be told yet is seen by the next look. One of ours has nothing to say while it is being built, and
+        // what is asked of xenstore then would hold up its building.
+        if let Some(uuid) = uuid.filter(|uuid| !shared.is_busy(uuid)) {
             follow_new(shared, seen, domid, &uuid);
             seen.domains.insert(domid, uuid);
         }
@@ -118,11 +113,9 @@ async fn notice(shared: &Arc<Shared>, seen: &mut Seen) -> Result<()> {
 
 /// Begins to follow a domain that was not there at the last look.
 fn follow_new(shared: &Arc<Shared>, seen: &mut Seen, domid: u32, uuid: &str) {
-    let watching = tokio::spawn(follow_agent(Arc::downgrade(shared), domid, uuid.to_string()));
+    let come = seen.looked && !shared.is_busy(uuid);
+    let watching = tokio::spawn(follow_agent(Arc::downgrade(shared), domid, uuid.to_string(), come));
     seen.agents.insert(domid, watching);
-    if seen.looked && !shared.is_busy(uuid) && !seen.ours.contains(&domid) {
-        tell(shared, uuid, Happened::Appeared);
-    }
 }
 
 fn tell(shared: &Shared, uuid: &str, what: Happened) {
@@ -167,20 +160,22 @@ async fn look(shared: &Arc<Shared>, seen: &mut Seen) -> Result<bool> {
             tell(shared, uuid, Happened::Vanished);
         }
     }
-    seen.ours.retain(|domid| now.contains_key(domid));
     seen.domains = now;
     seen.looked = true;
     Ok(again)
 }
 
-/// Tells when the agent of a domain wrote something, not more often than is useful.
-async fn follow_agent(shared: Weak<Shared>, domid: u32, uuid: String) {
+/// Tells that a domain has come, if that is news, and when its agent wrote something, not more often than is useful.
+async fn follow_agent(shared: Weak<Shared>, domid: u32, uuid: String, come: bool) {
     let Some(strong) = shared.upgrade() else { return };
     // At once: a clock that is set while nobody looks would be taken for the one the domain was built with.
     let clock = if strong.may_be_hvm(&uuid) { clock(&strong, domid).await } else { None };
     drop(strong);
     tokio::time::sleep(FIRST).await;
     let Some(strong) = shared.upgrade() else { return };
+    if come {
+        tell(&strong, &uuid, Happened::Appeared);
+    }
     let mut watches: Vec<Watch> = Vec::new();
     for part in agent::TELLING {
         match strong.store.watch(&format!("/local/domain/{domid}/{part}")).await {

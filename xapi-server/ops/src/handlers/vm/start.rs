@@ -278,14 +278,14 @@ pub async fn launch(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, how: How) -> Resu
         if paused { Ok(()) } else { hypervisor.unpause(&uuid).await }
     };
     if let Err(failure) = running.await {
-        // A domain nobody knows of must not stay behind, nor a word that it has started.
-        if let Err(failure) = hypervisor.destroy(&uuid).await {
-            tracing::error!(%failure, vm = %this, "the domain of a failed start could not be ended");
-        }
         if let Some(told) = told
             && let Err(failure) = cx.commit(move |tx| tx.destroy(&told)).await
         {
             tracing::warn!(%failure, vm = %this, "the message of a failed start could not be taken back");
+        }
+        // A domain nobody knows of must not stay behind.
+        if let Err(failure) = hypervisor.destroy(&uuid).await {
+            tracing::error!(%failure, vm = %this, "the domain of a failed start could not be ended");
         }
         return Err(failure);
     }
