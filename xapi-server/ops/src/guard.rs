@@ -3,9 +3,9 @@
 //!
 //! Decides nothing itself: the rules are in `crate::rules`.
 
-use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, future::join_all};
+use futures_util::FutureExt;
 use xapi_schema::{
     ClassId, Failure, Ref, Result,
     classes::{self, Task, TaskAllowedOperations, Vdi, task},
@@ -48,33 +48,176 @@ impl Patience {
     }
 }
 
-/// A mark in `current_operations`; [`Mark::leave`] takes it away.
-pub struct Mark<C: Guarded> {
-    cx: Cx,
-    this: Ref<C>,
+/// What a mark begins or ends with.
+type Change = Arc<dyn Fn(&mut Tx) -> Result<()> + Send + Sync>;
+
+/// A mark in `current_operations` that some work needs.
+pub struct Claim {
+    begin: Change,
+    /// What else ends with it, and then its end.
+    also: Option<Change>,
+    end: Change,
+    patience: Patience,
+    asks_hypervisor: bool,
 }
 
-impl<C: Guarded> Mark<C> {
-    /// Takes the mark away, recomputes what is allowed and wakes who waits.
-    pub async fn leave(self) {
-        self.leave_with(|_| Ok(())).await;
+impl Claim {
+    /// A mark on an object.
+    pub fn on<C: Guarded>(cx: &Cx, this: &Ref<C>, op: C::Op) -> Claim {
+        Claim::one(cx, this, op, Asked::Guard, Patience::Standard)
     }
 
-    /// As [`Mark::leave`], with something that ends together with the mark; the mark goes even where that cannot be.
-    async fn leave_with(self, end: impl FnOnce(&mut Tx) -> Result<()> + Send + 'static) {
-        let (key, this) = (self.cx.task_key(), self.this);
-        let done = self.cx.commit(move |tx| {
-            if let Err(failure) = end(tx) {
-                tracing::error!(%failure, "what was to end with an operation did not");
+    /// As [`Claim::on`], with a choice of strictness and patience.
+    pub fn one<C: Guarded>(cx: &Cx, this: &Ref<C>, op: C::Op, asked: Asked, patience: Patience) -> Claim {
+        let (one, other) = (this.clone(), this.clone());
+        let lists = (move |_: &Tx| Ok(vec![one.clone()]), move |_: &Tx| Ok(vec![other.clone()]));
+        Claim::listed(cx, op, (asked, patience), lists.0, lists.1)
+    }
+
+    /// Marks on all objects of a list, or on none: who waits for one does not keep the others. The list is made when they are
+    /// entered, and once more when they go; it may be longer then.
+    pub fn each<C: Guarded>(
+        cx: &Cx,
+        op: C::Op,
+        entered: impl Fn(&Tx) -> Result<Vec<Ref<C>>> + Send + Sync + 'static,
+        left: impl Fn(&Tx) -> Result<Vec<Ref<C>>> + Send + Sync + 'static,
+    ) -> Claim {
+        Claim::listed(cx, op, (Asked::Guard, Patience::Short), entered, left)
+    }
+
+    fn listed<C: Guarded>(
+        cx: &Cx,
+        op: C::Op,
+        (asked, patience): (Asked, Patience),
+        entered: impl Fn(&Tx) -> Result<Vec<Ref<C>>> + Send + Sync + 'static,
+        left: impl Fn(&Tx) -> Result<Vec<Ref<C>>> + Send + Sync + 'static,
+    ) -> Claim {
+        let (key, same) = (cx.task_key(), cx.task_key());
+        let begin =
+            move |tx: &mut Tx| entered(tx)?.iter().try_for_each(|this| mark(tx, this, op, asked, &key));
+        let end = move |tx: &mut Tx| {
+            // What the list hangs on may be gone, and its members with it.
+            let all = left(tx).unwrap_or_default();
+            all.iter().fold(Ok(()), |done, this| done.and(unmark(tx, this, &same)))
+        };
+        let asks_hypervisor = C::asks_hypervisor(op);
+        Claim { begin: Arc::new(begin), also: None, end: Arc::new(end), patience, asks_hypervisor }
+    }
+
+    /// The mark with a change that is made together with it, and one that is made when it goes, however the work ended.
+    pub fn with(
+        self,
+        begin: impl Fn(&mut Tx) -> Result<()> + Send + Sync + 'static,
+        end: impl Fn(&mut Tx) -> Result<()> + Send + Sync + 'static,
+    ) -> Claim {
+        let (first, last) = (self.begin, self.also);
+        let begin = move |tx: &mut Tx| first(tx).and_then(|()| begin(tx));
+        let also = move |tx: &mut Tx| {
+            let done = end(tx);
+            last.as_ref().map_or(Ok(()), |last| last(tx)).and(done)
+        };
+        Claim { begin: Arc::new(begin), also: Some(Arc::new(also)), ..self }
+    }
+}
+
+/// The marks of a piece of work. Each change has a way to the writer of records and back, and a start makes a dozen: so what can
+/// be entered together is, and they all go in one change.
+pub struct Marks {
+    cx: Cx,
+    held: Vec<Claim>,
+}
+
+impl Marks {
+    /// None yet.
+    pub fn of(cx: &Cx) -> Marks {
+        Marks { cx: cx.clone(), held: Vec::new() }
+    }
+
+    /// Enters marks: all at once if nothing is in the way of any, else one after the other, waiting for others if need be.
+    ///
+    /// # Errors
+    /// The rule that refuses one, TASK_CANCELLED [task], OTHER_OPERATION_IN_PROGRESS once patience ends, or HOST_STILL_BOOTING
+    /// while it is not known what runs. Those entered by then stay until [`Marks::leave`].
+    pub async fn enter(&mut self, claimed: Vec<Claim>) -> Result<()> {
+        self.cx.check_cancelled()?;
+        // What the toolstack does by itself comes before it is known, to find it out.
+        if claimed.iter().any(|one| one.asks_hypervisor) && !self.cx.session.is_internal() {
+            self.cx.xapi.known.assert()?;
+        }
+        let begins: Vec<Change> = claimed.iter().map(|one| one.begin.clone()).collect();
+        let together = begins.len() > 1 && self.begin(begins).await.is_ok();
+        for one in claimed {
+            if !together {
+                self.wait_for(&one).await?;
             }
-            unmark(tx, &this, &key)
-        });
-        let done = done.await;
+            self.held.push(one);
+        }
+        Ok(())
+    }
+
+    async fn begin(&self, begins: Vec<Change>) -> Result<()> {
+        let task = self.cx.task_ref().cloned();
+        let all = move |tx: &mut Tx| {
+            begins.iter().try_for_each(|begin| begin(tx))?;
+            offer_cancel(tx, task.as_ref())
+        };
+        self.cx.commit(all).await
+    }
+
+    async fn wait_for(&self, claimed: &Claim) -> Result<()> {
+        let cx = &self.cx;
+        let began = tokio::time::Instant::now();
+        let mut offered = false;
+        loop {
+            cx.check_cancelled()?;
+            let woken = cx.xapi.work_done.notified();
+            match self.begin(vec![claimed.begin.clone()]).await {
+                Err(failure) if must_wait(&failure) && began.elapsed() < claimed.patience.limit() => {
+                    let task = cx.task_ref().cloned().filter(|_| !std::mem::replace(&mut offered, true));
+                    if let Some(task) = task {
+                        cx.commit(move |tx| offer_cancel(tx, Some(&task))).await?;
+                    }
+                }
+                done => return done,
+            }
+            tokio::select! {
+                () = woken => {}
+                () = cx.task.cancelled() => {}
+                () = tokio::time::sleep(claimed.patience.pause()) => {}
+            }
+        }
+    }
+
+    /// Takes all marks away, last first, recomputes what is allowed and wakes who waits.
+    pub async fn leave(self) {
+        if self.held.is_empty() {
+            return;
+        }
+        let alone: Vec<Change> = self.held.iter().rev().map(|claim| claim.end.clone()).collect();
+        let all = self.held.into_iter().rev().flat_map(|claim| claim.also.into_iter().chain([claim.end]));
+        let mut done = end(&self.cx, all.collect()).await;
+        if done.is_err() {
+            // Marks are kept in memory only: they can go where nothing can be written.
+            done = end(&self.cx, alone).await;
+        }
         if let Err(failure) = done {
-            tracing::error!(%failure, "a mark of an operation could not be taken away");
+            tracing::error!(%failure, "the marks of an operation could not be taken away");
         }
         self.cx.xapi.work_done.notify_waiters();
     }
+}
+
+async fn end(cx: &Cx, ends: Vec<Change>) -> Result<()> {
+    cx.commit(move |tx| {
+        for end in ends {
+            // The others go even where one cannot.
+            if let Err(failure) = end(tx) {
+                tracing::error!(%failure, "what was to end with an operation did not");
+            }
+        }
+        Ok(())
+    })
+    .await
 }
 
 fn unmark<C: Guarded>(tx: &mut Tx, this: &Ref<C>, key: &str) -> Result<()> {
@@ -95,64 +238,6 @@ fn refresh_disk<C: Guarded>(tx: &mut Tx, this: &Ref<C>) -> Result<()> {
         rules::refresh(tx, &disk)?;
     }
     Ok(())
-}
-
-/// Marks an object, waiting for others if need be.
-///
-/// # Errors
-/// The rule that refuses it, TASK_CANCELLED [task], OTHER_OPERATION_IN_PROGRESS once patience ends, or HOST_STILL_BOOTING
-/// while it is not known what runs.
-pub async fn enter<C: Guarded>(
-    cx: &Cx,
-    this: &Ref<C>,
-    op: C::Op,
-    asked: Asked,
-    patience: Patience,
-) -> Result<Mark<C>> {
-    enter_with(cx, this, op, asked, patience, |_| Ok(())).await
-}
-
-/// As [`enter`], with something that begins together with the mark.
-async fn enter_with<C: Guarded>(
-    cx: &Cx,
-    this: &Ref<C>,
-    op: C::Op,
-    asked: Asked,
-    patience: Patience,
-    begin: impl Fn(&mut Tx) -> Result<()> + Clone + Send + 'static,
-) -> Result<Mark<C>> {
-    // What the toolstack does by itself comes before it is known, to find it out.
-    if C::asks_hypervisor(op) && !cx.session.is_internal() {
-        cx.xapi.known.assert()?;
-    }
-    let began = tokio::time::Instant::now();
-    let mut offered = false;
-    loop {
-        cx.check_cancelled()?;
-        let woken = cx.xapi.work_done.notified();
-        let (target, key, task) = (this.clone(), cx.task_key(), cx.task_ref().cloned());
-        let begin = begin.clone();
-        let marked = cx.commit(move |tx| {
-            mark(tx, &target, op, asked, &key)?;
-            begin(tx)?;
-            offer_cancel(tx, task.as_ref())
-        });
-        match marked.await {
-            Ok(()) => return Ok(Mark { cx: cx.clone(), this: this.clone() }),
-            Err(failure) if must_wait(&failure) && began.elapsed() < patience.limit() => {
-                let task = cx.task_ref().cloned().filter(|_| !std::mem::replace(&mut offered, true));
-                if let Some(task) = task {
-                    cx.commit(move |tx| offer_cancel(tx, Some(&task))).await?;
-                }
-            }
-            Err(failure) => return Err(failure),
-        }
-        tokio::select! {
-            () = woken => {}
-            () = cx.task.cancelled() => {}
-            () = tokio::time::sleep(patience.pause()) => {}
-        }
-    }
 }
 
 fn must_wait(failure: &Failure) -> bool {
@@ -179,7 +264,7 @@ fn mark<C: Guarded>(tx: &mut Tx, this: &Ref<C>, op: C::Op, asked: Asked, key: &s
 /// Runs work under a mark.
 ///
 /// # Errors
-/// Those of [`enter`] and of the work.
+/// Those of [`Marks::enter`] and of the work.
 pub fn within<C: Guarded, T>(
     cx: &Cx,
     this: &Ref<C>,
@@ -192,7 +277,7 @@ pub fn within<C: Guarded, T>(
 /// As [`within`], with a choice of strictness and patience.
 ///
 /// # Errors
-/// Those of [`enter`] and of the work.
+/// Those of [`Marks::enter`] and of the work.
 pub async fn within_as<C: Guarded, T>(
     cx: &Cx,
     this: &Ref<C>,
@@ -201,64 +286,32 @@ pub async fn within_as<C: Guarded, T>(
     patience: Patience,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    let mark = enter(cx, this, op, asked, patience).await?;
-    let outcome = caught(op, work).await;
-    mark.leave().await;
-    outcome
+    let claimed = Claim::one(cx, this, op, asked, patience);
+    under(cx, async |marks| {
+        marks.enter(vec![claimed]).await?;
+        work.await
+    })
+    .await
 }
 
-/// As [`within`], with a change that is made together with the mark, and one that is made when it goes, however the work
-/// ended. A start does a dozen changes, and each has a way to the writer and back.
+/// Runs work that enters marks as it needs them; they go when it has ended.
 ///
 /// # Errors
-/// Those of [`enter`], of `begin` and of the work.
-pub async fn within_with<C: Guarded, T>(
-    cx: &Cx,
-    this: &Ref<C>,
-    op: C::Op,
-    begin: impl Fn(&mut Tx) -> Result<()> + Clone + Send + 'static,
-    end: impl FnOnce(&mut Tx) -> Result<()> + Send + 'static,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    let mark = enter_with(cx, this, op, Asked::Guard, Patience::Standard, begin).await?;
-    let outcome = caught(op, work).await;
-    mark.leave_with(end).await;
+/// Those of the work.
+pub async fn under<T>(cx: &Cx, work: impl AsyncFnOnce(&mut Marks) -> Result<T>) -> Result<T> {
+    let mut marks = Marks::of(cx);
+    let outcome = caught(cx.task_key(), work(&mut marks)).await;
+    marks.leave().await;
     outcome
 }
 
 /// A panic of the work is a failure of it. In a box: each layer would keep it twice, as what it was given and as what it waits
 /// for, and a start with a few layers no longer fit on a thread's stack.
-fn caught<T>(
-    op: impl std::fmt::Debug,
-    work: impl Future<Output = Result<T>>,
-) -> impl Future<Output = Result<T>> {
+fn caught<T>(task: arcstr::ArcStr, work: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
     AssertUnwindSafe(Box::pin(work)).catch_unwind().map(move |outcome| {
         outcome.unwrap_or_else(|_| {
-            tracing::error!(?op, "an operation panicked");
+            tracing::error!(%task, "an operation panicked");
             Err(crate::task::panicked())
         })
     })
-}
-
-/// Marks several objects of a class one after the other; the first failure takes all marks away.
-///
-/// # Errors
-/// As [`enter`].
-pub async fn enter_all<C: Guarded>(cx: &Cx, all: &[Ref<C>], op: C::Op) -> Result<Vec<Mark<C>>> {
-    let mut marks = Vec::new();
-    for this in all {
-        match enter(cx, this, op, Asked::Guard, Patience::Short).await {
-            Ok(mark) => marks.push(mark),
-            Err(failure) => {
-                leave_all(marks).await;
-                return Err(failure);
-            }
-        }
-    }
-    Ok(marks)
-}
-
-/// Takes marks away, last first; the store makes one change of them all.
-pub async fn leave_all<C: Guarded>(marks: Vec<Mark<C>>) {
-    join_all(marks.into_iter().rev().map(Mark::leave)).await;
 }

@@ -36,12 +36,10 @@ pub async fn keep_pci() -> Result<()> {
 }
 
 impl Shared {
-    /// What tells the backend of a disk which disk it is.
-    pub async fn disk_entries(&self, domid: u32, disk: &Disk, hvm: bool) -> Result<Vec<Change>> {
-        let number = config::vdev_number(disk.position, hvm);
-        let node = format!("/local/domain/{domid}/device/vbd/{number}/backend");
-        let backend = self.store.find(&node).await?;
-        Ok(backend.map(|backend| guest::disk_entries(&backend, disk)).unwrap_or_default())
+    /// Where xenstore keeps the backend of a disk.
+    pub async fn backend(&self, domid: u32, position: u32, hvm: bool) -> Result<Option<String>> {
+        let number = config::vdev_number(position, hvm);
+        Ok(self.store.find(&format!("/local/domain/{domid}/device/vbd/{number}/backend")).await?)
     }
 
     /// After an error the volume may be open still.
@@ -62,9 +60,11 @@ impl Shared {
         };
         let line = config::disk_line(disk, path.as_ref(), hvm)?;
         self.xl.slow(&["block-attach", &domid.to_string(), &line]).await?;
-        match self.disk_entries(domid, disk, hvm).await? {
-            entries if entries.is_empty() => Ok(()),
-            entries => Ok(self.store.commit(&entries).await?),
+        match self.backend(domid, disk.position, hvm).await? {
+            Some(backend) if guest::is_told(disk) => {
+                Ok(self.store.commit(&guest::disk_entries(&backend, disk)).await?)
+            }
+            _ => Ok(()),
         }
     }
 

@@ -93,6 +93,8 @@ impl Domains {
             idle: Notify::new(),
             ended: watch::channel(0).0,
             told: Mutex::default(),
+            numbers: Mutex::default(),
+            awaited: Mutex::default(),
             busy: Mutex::default(),
         });
         tokio::spawn(watcher::run(Arc::downgrade(&shared)));

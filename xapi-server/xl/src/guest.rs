@@ -102,11 +102,13 @@ fn pages(vdi: &str) -> [(&'static str, String); 2] {
     [("scsi/0x12/0x80", encode(serial)), ("scsi/0x12/0x83", encode(identity))]
 }
 
-/// What the backend of a disk says about it.
+/// The backend of a disk has something to say about it: not of an empty drive.
+pub fn is_told(disk: &Disk) -> bool {
+    disk.vdi.len() == 36
+}
+
+/// What the backend of a disk that [`is_told`] says about it.
 pub fn disk_entries(backend: &str, disk: &Disk) -> Vec<Change> {
-    if disk.vdi.len() != 36 {
-        return Vec::new();
-    }
     let at = |key: &str| format!("{backend}/sm-data/{key}");
     let mut all =
         vec![write(at("vdi-uuid"), disk.vdi.clone()), write(at("storage-type"), disk.storage_type.clone())];

@@ -26,6 +26,7 @@ mod records;
 mod screens;
 mod shared;
 mod table;
+mod telling;
 mod tool;
 pub mod tpm;
 mod watcher;

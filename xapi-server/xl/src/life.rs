@@ -12,10 +12,11 @@ use crate::{
     config,
     devices::{self, volume},
     firmware::{self, State},
-    guest, image,
+    image,
     records::Record,
-    shared::Shared,
+    shared::{Shared, lock},
     table::Row,
+    telling::Telling,
 };
 
 /// How long nothing is tried after an end that failed.
@@ -125,15 +126,17 @@ impl Shared {
         }
         // Waiting for others is not a part of the time xl has.
         let turn = self.turn(&spec.uuid).await?;
+        let telling = Telling::begin(self, spec);
         let made = match &memory {
             None => self.xl.slow(&["create", "-e", "-p", "-q", &path]).await.map(|_| ()),
             Some((sr, location)) => image::restore(&self.xl, &self.storage, &path, (sr, location)).await,
         };
         drop(turn);
         if let Err(failure) = made {
+            telling.take_back().await;
             return Err(self.explain(spec, failure).await);
         }
-        let domid = self.need(&spec.uuid).await?;
+        let domid = telling.finish().await?;
         let state = match &memory {
             None => self.give_variables(spec, domid, variables).await?,
             // They came with the memory.
@@ -147,17 +150,11 @@ impl Shared {
             // The virtual machine's own firmware describes a TPM of this version to the guest.
             self.store.write(&format!("/local/domain/{domid}/platform/tpm_version"), "2").await?;
         }
-        let unique = uuid::Uuid::new_v4().to_string();
-        let mut entries = guest::entries(spec, domid, &unique);
-        let hvm = spec.kind == DomainKind::Hvm;
-        for disk in &spec.disks {
-            entries.extend(self.disk_entries(domid, disk, hvm).await?);
-        }
-        self.store.commit(&entries).await?;
         if memory.is_some() {
             // Who was suspended once can be again; a kernel says so only when it starts.
             self.store.write(&format!("/local/domain/{domid}/control/feature-suspend"), "1").await?;
         }
+        lock(&self.numbers).insert(spec.uuid.clone(), domid);
         let disks = spec.disks.iter().map(|d| (d.position, config::guest_device(d.position))).collect();
         Ok(Started {
             domid: i64::from(domid),
@@ -196,13 +193,20 @@ impl Shared {
 
     /// Lets a domain go on.
     pub async fn unpause(self: &Arc<Self>, uuid: &str) -> Result<()> {
-        let domid = self.need(uuid).await?;
-        if let Some((sr, location)) = self.records.get(uuid)?.and_then(|record| record.image) {
+        // Of one that was just built the number is known.
+        let built = lock(&self.numbers).remove(uuid);
+        let domid = match built {
+            Some(domid) => domid,
+            None => self.need(uuid).await?,
+        };
+        let record = self.records.get(uuid)?;
+        let may_be_hvm = record.as_ref().is_none_or(|record| record.spec.kind == DomainKind::Hvm);
+        if let Some((sr, location)) = record.and_then(|record| record.image) {
             image::spend(&self.storage, (&sr, &location)).await?;
             self.amend(uuid, |record| record.image = None)?;
         }
         // An emulator is told by xl, too; so is whatever a domain of others may have.
-        if self.may_be_hvm(uuid) || !self.goes_on_at_once(domid).await {
+        if may_be_hvm || !self.goes_on_at_once(domid).await {
             self.xl.quick(&["unpause", &domid.to_string()]).await?;
         }
         // Afterwards: one that is paused without this was not let go on by us.
@@ -271,6 +275,7 @@ impl Shared {
             self.await_end(uuid, row.domid).await?;
         }
         self.screens.forget(uuid);
+        lock(&self.numbers).remove(uuid);
         let Some(record) = record else { return Ok(()) };
         if let Some(tpm) = &record.spec.details.tpm {
             self.tpms.end(&tpm.uuid).await?;

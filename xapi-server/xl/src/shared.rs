@@ -59,6 +59,10 @@ pub struct Shared {
     pub ended: watch::Sender<u64>,
     /// Ends that were told, by domain number.
     pub told: Mutex<BTreeSet<u32>>,
+    /// Who wants to know when a domain that is being built has come to be known to xenstore.
+    pub awaited: Mutex<HashMap<String, oneshot::Sender<u32>>>,
+    /// Numbers of domains that were built and have not gone on yet.
+    pub numbers: Mutex<HashMap<String, u32>>,
     /// Domains that are being built, saved or ended by us.
     pub busy: Mutex<HashMap<String, usize>>,
 }

@@ -95,18 +95,36 @@ async fn follow(shared: &Weak<Shared>, seen: &mut Seen) -> Result<()> {
 async fn notice(shared: &Arc<Shared>, seen: &mut Seen) -> Result<()> {
     for name in shared.store.directory("/local/domain").await? {
         let Some(domid) = name.parse::<u32>().ok().filter(|domid| *domid != 0) else { continue };
-        if seen.domains.contains_key(&domid) {
+        if let Some(uuid) = seen.domains.get(&domid) {
+            introduce(shared, domid, uuid).await?;
             continue;
         }
         let vm = shared.store.find(&format!("/local/domain/{domid}/vm")).await?;
         // A count may follow that tells domains of one uuid apart.
         let uuid = vm.as_deref().and_then(|vm| vm.strip_prefix("/vm/")?.get(..36)).map(str::to_owned);
-        // One that cannot be told yet is seen by the next look. One of ours has nothing to say while it is being built, and
-        // what is asked of xenstore then would hold up its building.
-        if let Some(uuid) = uuid.filter(|uuid| !shared.is_busy(uuid)) {
+        // One that cannot be told yet is seen by the next look.
+        let Some(uuid) = uuid else { continue };
+        // One of ours has nothing to say while it is being built.
+        if shared.is_busy(&uuid) {
+            introduce(shared, domid, &uuid).await?;
+        } else {
             follow_new(shared, seen, domid, &uuid);
             seen.domains.insert(domid, uuid);
         }
+    }
+    Ok(())
+}
+
+/// Tells whoever builds a domain that xenstore knows it. Its number is among the last that libxl writes before that; some nodes
+/// are there long before.
+async fn introduce(shared: &Shared, domid: u32, uuid: &str) -> Result<()> {
+    let awaited = lock(&shared.awaited).contains_key(uuid);
+    if awaited
+        && shared.store.find(&format!("/local/domain/{domid}/domid")).await?.is_some()
+        && let Some(builder) = lock(&shared.awaited).remove(uuid)
+    {
+        // Who waited may have ended in this moment.
+        let _ = builder.send(domid);
     }
     Ok(())
 }

@@ -12,8 +12,10 @@ use common::{
 };
 use xapi_backend::{
     Hypervisor,
-    hypervisor::{DomainKind, DomainSpec, Happened},
+    hypervisor::{DomainKind, DomainSpec, Happened, Started},
 };
+use xapi_schema::Result;
+use xapi_xl::Domains;
 
 /// One look at the beginning, one for who listens now, and perhaps one for watches, which fire when they are set.
 async fn calm(bench: &Bench) {
@@ -42,6 +44,52 @@ async fn a_start_has_two_children_and_its_guest_is_heard() {
     let children: Vec<&str> =
         calls[before.len()..].lines().filter_map(|call| call.split(' ').next()).collect();
     assert_eq!(children, ["create", "unpause"]);
+}
+
+#[tokio::test]
+async fn a_domain_is_told_what_it_finds_while_it_is_built() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    let _events = domains.events();
+    calm(&bench).await;
+    let building = told_early(&bench, &domains).await;
+    let told = bench.daemon.get(NUMBER);
+    bench.daemon.set(DISK, "told");
+    bench.stub.mode("");
+    building.await.unwrap().unwrap();
+    // Once is enough.
+    assert_eq!(bench.daemon.get(NUMBER), told);
+    assert_eq!(bench.daemon.get(DISK).as_deref(), Some("told"));
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_what_was_told_a_domain_xl_could_not_build() {
+    let bench = Bench::new().await;
+    let domains = bench.open(LONG);
+    let _events = domains.events();
+    calm(&bench).await;
+    let building = told_early(&bench, &domains).await;
+    bench.stub.mode("create-breaks");
+    building.await.unwrap().unwrap_err();
+    assert_eq!((bench.daemon.get(NUMBER), bench.daemon.get(DISK)), (None, None));
+}
+
+const NUMBER: &str = "/local/domain/1/unique-domain-id";
+const DISK: &str = "/local/domain/0/backend/qdisk/1/51712/sm-data/vdi-uuid";
+
+/// A start whose xl is still at work when its domain has been told everything.
+async fn told_early(bench: &Bench, domains: &Domains) -> tokio::task::JoinHandle<Result<Started>> {
+    bench.stub.mode("create-waits");
+    let (builder, spec) = (domains.clone(), bench.spec());
+    let building = tokio::spawn(async move { builder.build(spec).await });
+    let begun = tokio::time::Instant::now();
+    while bench.daemon.get(NUMBER).is_none() || bench.daemon.get(DISK).is_none() {
+        assert!(begun.elapsed() < LONG, "nothing is told");
+        bench.daemon.fire("@introduceDomain");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(!building.is_finished());
+    building
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Cx,
-    guard::{self, Patience},
+    guard::{self, Claim, Patience},
     meter::Meter,
     rules::Asked,
 };
@@ -154,17 +154,21 @@ pub async fn export_metadata(
     snapshots: bool,
     excluded: Vec<ClassId>,
 ) -> Result<Vec<u8>> {
-    let marks = guard::enter_all(cx, vms, VmOperations::MetadataExport).await?;
-    let scope = Scope { preserve_power_state: true, snapshots, excluded };
-    let objects = describe(&*cx.snapshot(), vms, &scope).objects;
-    let mut bytes = Vec::new();
-    let written = Writer::new(&mut bytes, Compression::None, moment(cx)).and_then(|mut archive| {
-        archive.description(&Ova { version: version(cx), objects })?;
-        archive.finish()
-    });
-    guard::leave_all(marks).await;
-    written.map_err(refused)?;
-    Ok(bytes)
+    let all = vms
+        .iter()
+        .map(|this| Claim::one(cx, this, VmOperations::MetadataExport, Asked::Guard, Patience::Short));
+    let all = all.collect();
+    guard::under(cx, async |marks| {
+        marks.enter(all).await?;
+        let scope = Scope { preserve_power_state: true, snapshots, excluded };
+        let objects = describe(&*cx.snapshot(), vms, &scope).objects;
+        let mut bytes = Vec::new();
+        let mut archive = Writer::new(&mut bytes, Compression::None, moment(cx)).map_err(refused)?;
+        archive.description(&Ova { version: version(cx), objects }).map_err(refused)?;
+        archive.finish().map_err(refused)?;
+        Ok(bytes)
+    })
+    .await
 }
 
 /// All VMs but those every server has.

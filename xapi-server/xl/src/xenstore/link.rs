@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::UnixStream,
@@ -34,6 +35,8 @@ pub struct Link {
     events: tokio::sync::Mutex<mpsc::Receiver<(String, String)>>,
     dead: Arc<AtomicBool>,
     next: AtomicU32,
+    /// It takes any bytes, not messages.
+    streams: bool,
     reader: tokio::task::JoinHandle<()>,
 }
 
@@ -50,7 +53,7 @@ impl Link {
     pub async fn open(places: &[PathBuf]) -> Result<Arc<Link>> {
         for place in places {
             match dial(place).await {
-                Ok((reader, writer)) => return Ok(Link::over(reader, writer)),
+                Ok(((reader, writer), streams)) => return Ok(Link::over(reader, writer, streams)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::Gone(format!("{}: {error}", place.display()))),
             }
@@ -62,6 +65,7 @@ impl Link {
     fn over(
         reader: Box<dyn AsyncRead + Send + Unpin>,
         writer: Box<dyn AsyncWrite + Send + Unpin>,
+        streams: bool,
     ) -> Arc<Link> {
         let waiting: Arc<Waiting> = Arc::default();
         let dead = Arc::new(AtomicBool::new(false));
@@ -73,6 +77,7 @@ impl Link {
             events: tokio::sync::Mutex::new(events),
             dead,
             next: AtomicU32::new(1),
+            streams,
             reader,
         })
     }
@@ -96,54 +101,99 @@ impl Link {
         raw: &[u8],
         deadline: Duration,
     ) -> Result<Vec<u8>> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let bytes = wire::message(kind as u32, number, transaction, texts, raw);
-        if bytes.len() > Header::SIZE + wire::LONGEST {
-            return Err(Error::Senseless(texts.first().unwrap_or(&"").to_string()));
+        let request = Request { kind, texts: texts.to_vec(), raw };
+        let answers = self.requests(transaction, &[request], deadline).await;
+        answers.into_iter().next().unwrap_or_else(|| Err(ended()))
+    }
+
+    /// Sends requests one behind the other, and waits for the answer of each: the daemon takes a connection's requests in order.
+    /// Over a socket they are one piece; the kernel's device takes one message at a time, and throws away what follows it.
+    pub async fn requests(
+        &self,
+        transaction: u32,
+        requests: &[Request<'_>],
+        deadline: Duration,
+    ) -> Vec<Result<Vec<u8>>> {
+        let (mut pieces, mut numbers, mut answers) = (Vec::<Vec<u8>>::new(), Vec::new(), Vec::new());
+        for request in requests {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let message =
+                wire::message(request.kind as u32, number, transaction, &request.texts, request.raw);
+            if message.len() > Header::SIZE + wire::LONGEST {
+                let about = request.texts.first().unwrap_or(&"").to_string();
+                return requests.iter().map(|_| Err(Error::Senseless(about.clone()))).collect();
+            }
+            match pieces.last_mut().filter(|_| self.streams) {
+                Some(piece) => piece.extend(message),
+                None => pieces.push(message),
+            }
+            numbers.push(number);
         }
-        let (sender, receiver) = oneshot::channel();
-        lock(&self.waiting).insert(number, sender);
+        for number in &numbers {
+            let (sender, receiver) = oneshot::channel();
+            lock(&self.waiting).insert(*number, sender);
+            answers.push(receiver);
+        }
         let work = async {
             // A message written by half would garble all that follow.
-            let written = {
+            let written = async {
                 let mut writer = self.writer.lock().await;
-                match writer.write_all(&bytes).await {
-                    Ok(()) => writer.flush().await,
-                    failed => failed,
+                for piece in &pieces {
+                    writer.write_all(piece).await?;
+                    writer.flush().await?;
                 }
+                Ok::<(), std::io::Error>(())
             };
-            if let Err(error) = written {
+            if let Err(error) = written.await {
                 self.dead.store(true, Ordering::Release);
-                return Err(Error::Gone(error.to_string()));
+                let gone = Error::Gone(error.to_string());
+                return requests.iter().map(|_| Err(gone.clone())).collect();
             }
             if self.is_dead() {
-                return Err(Error::Gone("the connection ended".into()));
+                return requests.iter().map(|_| Err(ended())).collect();
             }
-            receiver.await.unwrap_or_else(|_| Err(Error::Gone("the connection ended".into())))
+            join_all(answers.into_iter().map(async |answer| answer.await.unwrap_or_else(|_| Err(ended()))))
+                .await
         };
         let outcome = tokio::time::timeout(deadline, work).await;
-        lock(&self.waiting).remove(&number);
+        for number in &numbers {
+            lock(&self.waiting).remove(number);
+        }
         outcome.unwrap_or_else(|_| {
             self.dead.store(true, Ordering::Release);
             self.reader.abort();
             lock(&self.waiting).clear();
-            Err(Error::Late(deadline.as_secs()))
+            requests.iter().map(|_| Err(Error::Late(deadline.as_secs()))).collect()
         })
     }
 }
 
+/// One request of several.
+pub struct Request<'a> {
+    pub kind: Kind,
+    pub texts: Vec<&'a str>,
+    pub raw: &'a [u8],
+}
+
+fn ended() -> Error {
+    Error::Gone("the connection ended".into())
+}
+
 type Halves = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
 
-async fn dial(place: &Path) -> std::io::Result<Halves> {
+/// Both directions, and whether they are streams of bytes.
+async fn dial(place: &Path) -> std::io::Result<(Halves, bool)> {
     use std::os::unix::fs::FileTypeExt;
     if tokio::fs::metadata(place).await?.file_type().is_char_device() {
         // The device is one conversation for both handles, and its reads wait in a thread of their own.
         let file = std::fs::OpenOptions::new().read(true).write(true).open(place)?;
         let other = file.try_clone()?;
-        return Ok((Box::new(tokio::fs::File::from_std(file)), Box::new(tokio::fs::File::from_std(other))));
+        let halves: Halves =
+            (Box::new(tokio::fs::File::from_std(file)), Box::new(tokio::fs::File::from_std(other)));
+        return Ok((halves, false));
     }
     let (reader, writer) = UnixStream::connect(place).await?.into_split();
-    Ok((Box::new(reader), Box::new(writer)))
+    Ok(((Box::new(reader), Box::new(writer)), true))
 }
 
 async fn listen(
@@ -187,6 +237,52 @@ async fn talk(
                 Ok(body)
             };
             let _ = sender.send(answer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Notes each write.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<usize>>>);
+
+    impl AsyncWrite for Written {
+        fn poll_write(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+            bytes: &[u8],
+        ) -> std::task::Poll<std::io::Result<usize>> {
+            lock(&self.0).push(bytes.len());
+            std::task::Poll::Ready(Ok(bytes.len()))
+        }
+        fn poll_flush(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<std::io::Result<()>> {
+            std::task::Poll::Ready(Ok(()))
+        }
+        fn poll_shutdown(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<std::io::Result<()>> {
+            std::task::Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_device_is_given_one_message_at_a_time() {
+        for (streams, pieces) in [(false, 3), (true, 1)] {
+            let written = Written::default();
+            let (reader, _kept) = tokio::io::duplex(64);
+            let link = Link::over(Box::new(reader), Box::new(written.clone()), streams);
+            let request = || Request { kind: Kind::Write, texts: vec!["/a"], raw: b"1" };
+            let answers =
+                link.requests(0, &[request(), request(), request()], Duration::from_millis(50)).await;
+            assert!(answers.iter().all(|answer| matches!(answer, Err(Error::Late(_)))));
+            assert_eq!(lock(&written.0).len(), pieces);
         }
     }
 }

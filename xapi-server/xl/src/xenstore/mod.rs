@@ -15,12 +15,11 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
 use tokio::sync::mpsc;
 
 pub use tree::{Limits, Tree};
 
-use link::Link;
+use link::{Link, Request};
 use wire::Kind;
 
 /// Why a request failed.
@@ -284,12 +283,7 @@ impl Client {
     /// # Errors
     /// As [`Error`].
     pub async fn commit(&self, changes: &[Change]) -> Result<()> {
-        for change in changes {
-            checked(change.path())?;
-            if let Change::Write(path, value) = change {
-                fits(path, value)?;
-            }
-        }
+        possible(changes)?;
         for _ in 0..16 {
             match self.attempt(changes).await {
                 Err(Error::Refused(code)) if code == "EAGAIN" => {}
@@ -299,32 +293,54 @@ impl Client {
         Err(Error::Refused("EAGAIN".into()))
     }
 
+    /// As [`Client::commit`], without waiting for a transaction to begin and to end: for what nobody acts upon yet. After an
+    /// error some of the changes may have been made.
+    ///
+    /// # Errors
+    /// As [`Error`].
+    pub async fn put(&self, changes: &[Change]) -> Result<()> {
+        possible(changes)?;
+        make(&*self.link().await?, 0, changes, self.shared.deadline).await
+    }
+
     async fn attempt(&self, changes: &[Change]) -> Result<()> {
         let (link, deadline) = (self.link().await?, self.shared.deadline);
         let begun = link.request(Kind::TransactionStart, 0, &[""], b"", deadline).await?;
         let id = wire::texts(&begun).first().and_then(|text| text.parse().ok());
         let id: u32 = id.ok_or_else(|| Error::Gone("no number for a transaction".into()))?;
-        // Sent one behind the other without waiting for each answer; the daemon takes a connection's requests in order.
-        let texts: Vec<Vec<&str>> = changes.iter().map(Change::texts).collect();
-        let requests = changes.iter().zip(&texts).map(|(change, texts)| {
-            let (kind, raw) = change.request();
-            link.request(kind, id, texts, raw, deadline)
-        });
-        let mut outcome = Ok(());
-        for (done, change) in join_all(requests).await.into_iter().zip(changes) {
-            match done {
-                Err(error) if matches!(change, Change::Remove(_)) && error.is_absent() => {}
-                Err(error) if outcome.is_ok() => outcome = Err(error),
-                _ => {}
-            }
-        }
+        let outcome = make(&link, id, changes, deadline).await;
         let word = if outcome.is_ok() { "T" } else { "F" };
         let ended = link.request(Kind::TransactionEnd, id, &[word], b"", deadline).await;
         outcome.and(ended.map(|_| ()))
     }
 }
 
-/// One change of a transaction.
+/// All changes can be sent.
+fn possible(changes: &[Change]) -> Result<()> {
+    for change in changes {
+        checked(change.path())?;
+        if let Change::Write(path, value) = change {
+            fits(path, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes changes; the first that fails is told, the others are made all the same.
+async fn make(link: &Link, transaction: u32, changes: &[Change], deadline: Duration) -> Result<()> {
+    let requests: Vec<Request> = changes.iter().map(Change::request).collect();
+    let mut outcome = Ok(());
+    for (done, change) in link.requests(transaction, &requests, deadline).await.into_iter().zip(changes) {
+        match done {
+            Err(error) if matches!(change, Change::Remove(_)) && error.is_absent() => {}
+            Err(error) if outcome.is_ok() => outcome = Err(error),
+            _ => {}
+        }
+    }
+    outcome
+}
+
+/// One change of several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// Set a value.
@@ -336,20 +352,17 @@ pub enum Change {
 }
 
 impl Change {
-    fn texts(&self) -> Vec<&str> {
+    fn request(&self) -> Request<'_> {
         let mut texts = vec![self.path()];
-        if let Change::Permit(_, permissions) = self {
-            texts.extend(permissions.iter().map(String::as_str));
-        }
-        texts
-    }
-
-    fn request(&self) -> (Kind, &[u8]) {
-        match self {
+        let (kind, raw) = match self {
             Change::Write(_, value) => (Kind::Write, value.as_bytes()),
-            Change::Remove(_) => (Kind::Rm, b""),
-            Change::Permit(..) => (Kind::SetPerms, b""),
-        }
+            Change::Remove(_) => (Kind::Rm, &b""[..]),
+            Change::Permit(_, permissions) => {
+                texts.extend(permissions.iter().map(String::as_str));
+                (Kind::SetPerms, &b""[..])
+            }
+        };
+        Request { kind, texts, raw }
     }
 
     fn path(&self) -> &str {

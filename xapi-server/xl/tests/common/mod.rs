@@ -106,6 +106,7 @@ fn follow(table: &Path, nodes: &Nodes) {
         let (domid, uuid) = (words[1], words[0]);
         let domain = format!("/local/domain/{domid}");
         nodes.insert(format!("{domain}/vm"), format!("/vm/{uuid}"));
+        nodes.insert(format!("{domain}/domid"), domid.to_string());
         let backend = format!("/local/domain/0/backend/qdisk/{domid}/51712");
         nodes.insert(format!("{domain}/device/vbd/51712/backend"), backend);
         there.push(format!("{domain}/"));
@@ -249,6 +250,7 @@ case $1 in
         echo "$uuid $n 96 1 --p--- 0.0 $uuid - -" >>"$d/table"
         case $mode in create-hangs|destroy-fails) sleep 1000;; esac
         while [ "$(cat "$d/mode" 2>/dev/null)" = create-waits ]; do sleep 0.01; done
+        [ "$(cat "$d/mode" 2>/dev/null)" != create-breaks ] || { sed -i "/ $n 96 /d" "$d/table"; exit 3; }
         [ "$mode" != noted ] || { sleep 0.1; echo "built $n" >>"$d/calls"; };;
     restore)
         cat "$4" >"$d/restored"

@@ -13,7 +13,8 @@ use xapi_store::Read;
 
 use super::{assert_here, is_live};
 use crate::{
-    Cx, Registry, guard,
+    Cx, Registry,
+    guard::{self, Claim, Marks},
     handlers::{pbd, vm as guest},
     rules, task,
 };
@@ -73,8 +74,9 @@ async fn power(cx: Cx, this: Ref<Host>, op: Op) -> Result<()> {
     let new = task::NewTask { label: label.into(), ..task::NewTask::default() };
     let running = task::begin(&cx.xapi, new).await?;
     let part = Cx { task: running.clone(), ..cx.clone() };
-    match guard::enter(&part, &this, op, rules::Asked::Guard, guard::Patience::Standard).await {
-        Ok(mark) => {
+    let mut marks = Marks::of(&part);
+    match marks.enter(vec![Claim::on(&part, &this, op)]).await {
+        Ok(()) => {
             tokio::spawn(async move {
                 let outcome = go_down(&part, &this, op).await;
                 if let Ok(Ends::Machine) = outcome {
@@ -84,7 +86,7 @@ async fn power(cx: Cx, this: Ref<Host>, op: Op) -> Result<()> {
                 if let Err(failure) = &outcome {
                     tracing::error!(%failure, ?op, "the host did not go down");
                 }
-                mark.leave().await;
+                marks.leave().await;
                 let outcome = outcome.map(|_| Value::EMPTY);
                 task::finish(&part.xapi, &running, &outcome).await;
             });

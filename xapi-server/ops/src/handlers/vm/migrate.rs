@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Cx, Registry,
-    guard::{self, Patience},
+    guard::{self, Claim, Patience},
     handlers::truth,
     rules::{self, Asked},
 };
@@ -46,14 +46,16 @@ async fn move_within_pool(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, force: bool
     }
     let from = record.get(vm::resident_on);
     let asked = if force { Asked::Forced } else { Asked::Guard };
-    let work = async {
+    guard::under(cx, async |marks| {
+        marks.enter(vec![Claim::one(cx, this, Op::PoolMigrate, asked, Patience::Standard)]).await?;
         placement::assert_can_boot_here(&*cx.snapshot(), this, home, Wanted::START)?;
         if *home != *cx.host() {
             return Err(Failure::not_implemented("VM.pool_migrate to another host"));
         }
-        start::on_host(cx, this, home, HostAllowedOperations::VmMigrate, renew(cx, this, home)).await
-    };
-    guard::within_as(cx, this, Op::PoolMigrate, asked, Patience::Standard, work).await?;
+        marks.enter(vec![start::reserved(cx, this, home, HostAllowedOperations::VmMigrate)]).await?;
+        renew(cx, this, home).await
+    })
+    .await?;
     let named = |home: &Ref<Host>| {
         let snapshot = cx.snapshot();
         let label = snapshot.get(home, host::name_label).unwrap_or_default();
@@ -165,22 +167,18 @@ async fn migrate_send(cx: Cx, args: Value) -> Result<Ref<Vm>> {
     let wanted = asked(&args);
     let this = wanted.this.clone();
     let live = cx.snapshot().get(&this, vm::power_state)? == State::Running;
-    let work = async {
+    guard::under(&cx, async |marks| {
+        marks.enter(vec![Claim::on(&cx, &this, Op::MigrateSend)]).await?;
         if check(&*cx.snapshot(), &wanted)? {
             return Err(Failure::not_implemented("VM.migrate_send with disks"));
         }
         if live {
-            start::on_host(
-                &cx,
-                &this,
-                &wanted.home,
-                HostAllowedOperations::VmMigrate,
-                renew(&cx, &this, &wanted.home),
-            )
-            .await?;
+            let home = &wanted.home;
+            marks.enter(vec![start::reserved(&cx, &this, home, HostAllowedOperations::VmMigrate)]).await?;
+            renew(&cx, &this, home).await?;
         }
         Ok(())
-    };
-    guard::within(&cx, &this, Op::MigrateSend, work).await?;
+    })
+    .await?;
     Ok(this)
 }

@@ -9,7 +9,12 @@ use xapi_schema::{
 use xapi_store::Read;
 
 use super::{epoch, guest, note, placement, reset, start};
-use crate::{Cx, Registry, guard, handlers::vdi as disk, rules, task};
+use crate::{
+    Cx, Registry,
+    guard::{self, Claim},
+    handlers::vdi as disk,
+    rules, task,
+};
 
 /// Seconds a guest has to shut down.
 const PATIENCE: u64 = 1_200;
@@ -204,22 +209,26 @@ pub async fn shutdown(cx: Cx, this: Ref<Vm>) -> Result<()> {
 }
 
 async fn clean_reboot(cx: Cx, this: Ref<Vm>) -> Result<()> {
-    let work = start::with_devices(&cx, &this, async {
+    guard::under(&cx, async |marks| {
+        let machine = Claim::on(&cx, &this, Op::CleanReboot);
+        marks.enter(vec![machine, start::disks(&cx, &this), start::cards(&cx, &this)]).await?;
         ask(&cx, &this, Request::Reboot, PATIENCE).await?;
         rebuild(&cx, &this).await
-    });
-    guard::within(&cx, &this, Op::CleanReboot, work).await?;
+    })
+    .await?;
     note::write(&cx, &this, "VM_REBOOTED", "rebooted cleanly").await;
     Ok(())
 }
 
 async fn hard_reboot(cx: Cx, this: Ref<Vm>) -> Result<()> {
     let interrupted = [Op::CleanShutdown, Op::CleanReboot, Op::PoolMigrate, Op::CallPlugin, Op::Suspend];
-    let work = async {
+    guard::under(&cx, async |marks| {
+        marks.enter(vec![Claim::on(&cx, &this, Op::HardReboot)]).await?;
         interrupt(&cx, &this, &interrupted).await?;
-        start::with_devices(&cx, &this, rebuild(&cx, &this)).await
-    };
-    guard::within(&cx, &this, Op::HardReboot, work).await?;
+        marks.enter(vec![start::disks(&cx, &this), start::cards(&cx, &this)]).await?;
+        rebuild(&cx, &this).await
+    })
+    .await?;
     note::write(&cx, &this, "VM_REBOOTED", "rebooted forcibly").await;
     Ok(())
 }
@@ -240,10 +249,17 @@ pub async fn rebuild(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
     guest::keep_variables(cx, this).await?;
     cx.xapi.backends.hypervisor.destroy_to_rebuild(&record.get(vm::uuid)).await?;
     let target = this.clone();
-    cx.commit(move |tx| guest::vanish(tx, &target)).await?;
-    epoch::end(cx, this).await;
-    let how = start::How { paused: false, afresh: false, image: None, cancel: false };
-    if let Err(failure) = start::launch(cx, this, &home, how).await {
+    let anew = async {
+        cx.commit(move |tx| {
+            guest::vanish(tx, &target)?;
+            start::begin(tx, &target, false)
+        })
+        .await?;
+        epoch::end(cx, this).await;
+        let how = start::How { paused: false, afresh: false, image: None, cancel: false };
+        start::launch(cx, this, &home, how).await
+    };
+    if let Err(failure) = anew.await {
         let target = this.clone();
         cx.commit(move |tx| reset::halted(tx, &target, false)).await?;
         epoch::end(cx, this).await;

@@ -17,7 +17,8 @@ use super::{
     reset,
 };
 use crate::{
-    Cx, Registry, guard,
+    Cx, Registry,
+    guard::{self, Claim, Marks},
     handlers::{console, locking, network as link, pci, vtpm, vusb as vusbs},
     rules,
 };
@@ -49,12 +50,12 @@ pub const GENERIC_BIOS_STRINGS: &[(&str, &str)] = &[
 ];
 
 async fn start(cx: Cx, this: Ref<Vm>, paused: bool, _force: bool) -> Result<()> {
-    let work = with_devices(&cx, &this, async {
+    guard::under(&cx, async |marks| {
+        marks.enter(first_marks(&cx, &this, Op::Start)).await?;
         let home = placement::choose(&*cx.snapshot(), &this)?;
-        on_host(&cx, &this, &home, HostAllowedOperations::VmStart, boot(&cx, &this, &home, paused)).await
-    });
-    let target = this.clone();
-    guard::within_with(&cx, &this, Op::Start, move |tx| prepare(tx, &target), |_| Ok(()), work).await
+        boot(&cx, marks, &this, &home, paused).await
+    })
+    .await
 }
 
 async fn start_on(cx: Cx, this: Ref<Vm>, home: Ref<Host>, paused: bool, _force: bool) -> Result<()> {
@@ -63,56 +64,42 @@ async fn start_on(cx: Cx, this: Ref<Vm>, home: Ref<Host>, paused: bool, _force: 
     if current.0.iter().any(|(_, op)| *op == HostAllowedOperations::Evacuate) {
         return Err(errors::HOST_EVACUATE_IN_PROGRESS.with([&home]));
     }
-    let work = with_devices(&cx, &this, async {
+    guard::under(&cx, async |marks| {
+        marks.enter(first_marks(&cx, &this, Op::StartOn)).await?;
         placement::assert_can_boot_here(&*cx.snapshot(), &this, &home, Wanted::START)?;
-        on_host(&cx, &this, &home, HostAllowedOperations::VmStart, boot(&cx, &this, &home, paused)).await
-    });
+        boot(&cx, marks, &this, &home, paused).await
+    })
+    .await
+}
+
+/// The marks of a start that need not know the host.
+fn first_marks(cx: &Cx, this: &Ref<Vm>, op: Op) -> Vec<Claim> {
     let target = this.clone();
-    guard::within_with(&cx, &this, Op::StartOn, move |tx| prepare(tx, &target), |_| Ok(()), work).await
+    let machine = Claim::on(cx, this, op).with(move |tx| prepare(tx, &target), |_| Ok(()));
+    vec![machine, disks(cx, this), cards(cx, this)]
 }
 
-/// Marks all disks and cards of a VM as being attached while work runs.
-pub async fn with_devices<T>(cx: &Cx, this: &Ref<Vm>, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let (disks, cards) = {
-        let snapshot = cx.snapshot();
-        (domain::disks(&*snapshot, this)?, snapshot.get(this, vm::VIFs)?)
-    };
-    let disks = guard::enter_all::<Vbd>(cx, &disks, VbdOperations::Attach).await?;
-    let cards = match guard::enter_all::<Vif>(cx, &cards, VifOperations::Attach).await {
-        Ok(cards) => cards,
-        Err(failure) => {
-            guard::leave_all(disks).await;
-            return Err(failure);
-        }
-    };
-    let outcome = Box::pin(work).await;
-    // At once, so that they share a flush.
-    tokio::join!(guard::leave_all(cards), guard::leave_all(disks));
-    outcome
+/// All disks of a VM as being attached.
+pub fn disks(cx: &Cx, this: &Ref<Vm>) -> Claim {
+    let (one, other) = (this.clone(), this.clone());
+    let entered = move |tx: &Tx| domain::disks(tx, &one);
+    Claim::each::<Vbd>(cx, VbdOperations::Attach, entered, move |tx| tx.get(&other, vm::VBDs))
 }
 
-/// As [`with_devices`], for disks only.
-pub async fn with_disks<T>(cx: &Cx, this: &Ref<Vm>, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let disks = domain::disks(&*cx.snapshot(), this)?;
-    let disks = guard::enter_all::<Vbd>(cx, &disks, VbdOperations::Attach).await?;
-    let outcome = Box::pin(work).await;
-    guard::leave_all(disks).await;
-    outcome
+/// All cards of a VM as being attached.
+pub fn cards(cx: &Cx, this: &Ref<Vm>) -> Claim {
+    let (one, other) = (this.clone(), this.clone());
+    let entered = move |tx: &Tx| tx.get(&one, vm::VIFs);
+    Claim::each::<Vif>(cx, VifOperations::Attach, entered, move |tx| tx.get(&other, vm::VIFs))
 }
 
-/// Reserves a host for a VM while work runs.
-pub async fn on_host<T>(
-    cx: &Cx,
-    this: &Ref<Vm>,
-    home: &Ref<Host>,
-    op: HostAllowedOperations,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
+/// A host as being reserved for a VM.
+pub fn reserved(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, op: HostAllowedOperations) -> Claim {
     let (target, host, coming) = (this.clone(), home.clone(), this.clone());
     let reserve = move |tx: &mut Tx| tx.set(&target, vm::scheduled_to_be_resident_on, host.clone());
     // A VM that has come to run there has been written down as such; this is for one that has not.
     let release = move |tx: &mut Tx| tx.set(&coming, vm::scheduled_to_be_resident_on, Ref::null());
-    guard::within_with(cx, home, op, reserve, release, Box::pin(work)).await
+    Claim::on(cx, home, op).with(reserve, release)
 }
 
 /// What a VM is given before its first placement.
@@ -157,7 +144,26 @@ fn platform(record: &xapi_schema::Record) -> Map<String, String> {
     platform
 }
 
-/// What a boot decides anew.
+/// What is written before [`launch`]: what a boot decides anew, and that devices are attached.
+///
+/// # Errors
+/// HANDLE_INVALID.
+pub fn begin(tx: &mut Tx, this: &Ref<Vm>, afresh: bool) -> Result<()> {
+    if afresh {
+        begin_afresh(tx, this)?;
+    }
+    for device in domain::disks(tx, this)? {
+        tx.set(&device, vbd::currently_attached, true)?;
+    }
+    for card in tx.get(this, vm::VIFs)? {
+        tx.set(&card, vif::currently_attached, true)?;
+    }
+    for device in tx.get(this, vm::VUSBs)? {
+        tx.set(&device, vusb::currently_attached, true)?;
+    }
+    Ok(())
+}
+
 fn begin_afresh(tx: &mut Tx, this: &Ref<Vm>) -> Result<()> {
     let record = tx.record(this)?.clone();
     if record.get(vm::ha_restart_priority) == "restart" {
@@ -175,10 +181,13 @@ fn begin_afresh(tx: &mut Tx, this: &Ref<Vm>) -> Result<()> {
     Ok(())
 }
 
-async fn boot(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) -> Result<()> {
-    if let Err(failure) =
-        launch(cx, this, home, How { paused, afresh: true, image: None, cancel: true }).await
-    {
+async fn boot(cx: &Cx, marks: &mut Marks, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) -> Result<()> {
+    let target = this.clone();
+    let begun = reserved(cx, this, home, HostAllowedOperations::VmStart)
+        .with(move |tx| begin(tx, &target, true), |_| Ok(()));
+    marks.enter(vec![begun]).await?;
+    let how = How { paused, afresh: true, image: None, cancel: true };
+    if let Err(failure) = launch(cx, this, home, how).await {
         let target = this.clone();
         cx.commit(move |tx| reset::halted(tx, &target, false)).await?;
         epoch::end(cx, this).await;
@@ -220,7 +229,7 @@ pub struct How {
     pub cancel: bool,
 }
 
-/// Builds the domain of a VM, from a memory image or afresh, and writes what became of it.
+/// Builds the domain of a VM, from a memory image or afresh, and writes what became of it; after [`begin`].
 ///
 /// # Errors
 /// Those of the hypervisor, TASK_CANCELLED; then there is no domain, and the record is as it was but for what a boot decides and
@@ -229,23 +238,6 @@ pub async fn launch(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, how: How) -> Resu
     let How { paused, afresh, image, cancel } = how;
     let restored = image.is_some();
     vtpm::keep(cx, this).await?;
-    let target = this.clone();
-    cx.commit(move |tx| {
-        if afresh {
-            begin_afresh(tx, &target)?;
-        }
-        for device in domain::disks(tx, &target)? {
-            tx.set(&device, vbd::currently_attached, true)?;
-        }
-        for card in tx.get(&target, vm::VIFs)? {
-            tx.set(&card, vif::currently_attached, true)?;
-        }
-        for device in tx.get(&target, vm::VUSBs)? {
-            tx.set(&device, vusb::currently_attached, true)?;
-        }
-        Ok(())
-    })
-    .await?;
     link::bring_up_for(cx, this).await?;
     let usb = vusbs::plugged(cx, this, home).await?;
     let spec = DomainSpec { usb, ..domain::spec(&*cx.snapshot(), this)? };

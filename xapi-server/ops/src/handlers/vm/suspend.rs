@@ -20,7 +20,8 @@ use super::{
     start::{self, How},
 };
 use crate::{
-    Cx, Registry, guard,
+    Cx, Registry,
+    guard::{self, Claim},
     handlers::{vdi as disk, vtpm},
     unfinished::{self, Whole},
 };
@@ -264,6 +265,8 @@ pub async fn continue_from(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, image: &Re
 }
 
 async fn launch(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, how: How) -> Result<()> {
+    let target = this.clone();
+    cx.commit(move |tx| start::begin(tx, &target, false)).await?;
     let Err(failure) = start::launch(cx, this, home, how).await else { return Ok(()) };
     let target = this.clone();
     cx.commit(move |tx| reset::suspended(tx, &target)).await?;
@@ -271,28 +274,35 @@ async fn launch(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, how: How) -> Result<(
 }
 
 async fn resume(cx: Cx, this: Ref<Vm>, paused: bool, _force: bool) -> Result<()> {
-    let work = start::with_disks(&cx, &this, async {
+    let home = guard::under(&cx, async |marks| {
         let target = this.clone();
-        cx.commit(move |tx| start::settle_type(tx, &target)).await?;
+        let machine =
+            Claim::on(&cx, &this, Op::Resume).with(move |tx| start::settle_type(tx, &target), |_| Ok(()));
+        marks.enter(vec![machine, start::disks(&cx, &this)]).await?;
         let home = placement::choose(&*cx.snapshot(), &this)?;
-        let back = restore(&cx, &this, &home, paused);
-        start::on_host(&cx, &this, &home, HostAllowedOperations::VmResume, back).await?;
+        marks.enter(vec![start::reserved(&cx, &this, &home, HostAllowedOperations::VmResume)]).await?;
+        restore(&cx, &this, &home, paused).await?;
         Ok(home)
-    });
-    let home = guard::within(&cx, &this, Op::Resume, work).await?;
-    note::write(&cx, &this, "VM_RESUMED", &format!("resumed {}", note::on_host(&*cx.snapshot(), &home)))
-        .await;
+    })
+    .await?;
+    tell_of_resume(&cx, &this, &home).await;
     Ok(())
 }
 
 async fn resume_on(cx: Cx, this: Ref<Vm>, home: Ref<Host>, paused: bool, _force: bool) -> Result<()> {
-    let work = start::with_disks(&cx, &this, async {
+    guard::under(&cx, async |marks| {
+        let machine = Claim::on(&cx, &this, Op::ResumeOn);
+        marks.enter(vec![machine, start::disks(&cx, &this)]).await?;
         placement::assert_can_boot_here(&*cx.snapshot(), &this, &home, Wanted::START)?;
-        let back = restore(&cx, &this, &home, paused);
-        start::on_host(&cx, &this, &home, HostAllowedOperations::VmResume, back).await
-    });
-    guard::within(&cx, &this, Op::ResumeOn, work).await?;
-    note::write(&cx, &this, "VM_RESUMED", &format!("resumed {}", note::on_host(&*cx.snapshot(), &home)))
-        .await;
+        marks.enter(vec![start::reserved(&cx, &this, &home, HostAllowedOperations::VmResume)]).await?;
+        restore(&cx, &this, &home, paused).await
+    })
+    .await?;
+    tell_of_resume(&cx, &this, &home).await;
     Ok(())
+}
+
+async fn tell_of_resume(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>) {
+    let what = format!("resumed {}", note::on_host(&*cx.snapshot(), home));
+    note::write(cx, this, "VM_RESUMED", &what).await;
 }
