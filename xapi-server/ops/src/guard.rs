@@ -98,7 +98,8 @@ impl Claim {
         let end = move |tx: &mut Tx| {
             // What the list hangs on may be gone, and its members with it.
             let all = left(tx).unwrap_or_default();
-            all.iter().fold(Ok(()), |done, this| done.and(unmark(tx, this, &same)))
+            let done: Vec<_> = all.iter().map(|this| unmark(tx, this, &same)).collect();
+            done.into_iter().collect()
         };
         let asks_hypervisor = C::asks_hypervisor(op);
         Claim { begin: Arc::new(begin), also: None, end: Arc::new(end), patience, asks_hypervisor }
