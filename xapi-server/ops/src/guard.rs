@@ -48,15 +48,15 @@ impl Patience {
     }
 }
 
-/// What a mark begins or ends with.
+/// A change to the records.
 type Change = Arc<dyn Fn(&mut Tx) -> Result<()> + Send + Sync>;
 
 /// A mark in `current_operations` that some work needs.
 pub struct Claim {
     begin: Change,
-    /// What else ends with it, and then its end.
-    also: Option<Change>,
     end: Change,
+    /// What ends with it.
+    also: Vec<Change>,
     patience: Patience,
     asks_hypervisor: bool,
 }
@@ -102,22 +102,19 @@ impl Claim {
             done.into_iter().collect()
         };
         let asks_hypervisor = C::asks_hypervisor(op);
-        Claim { begin: Arc::new(begin), also: None, end: Arc::new(end), patience, asks_hypervisor }
+        Claim { begin: Arc::new(begin), end: Arc::new(end), also: Vec::new(), patience, asks_hypervisor }
     }
 
-    /// The mark with a change that is made together with it, and one that is made when it goes, however the work ended.
-    pub fn with(
-        self,
-        begin: impl Fn(&mut Tx) -> Result<()> + Send + Sync + 'static,
-        end: impl Fn(&mut Tx) -> Result<()> + Send + Sync + 'static,
-    ) -> Claim {
-        let (first, last) = (self.begin, self.also);
-        let begin = move |tx: &mut Tx| first(tx).and_then(|()| begin(tx));
-        let also = move |tx: &mut Tx| {
-            let done = end(tx);
-            last.as_ref().map_or(Ok(()), |last| last(tx)).and(done)
-        };
-        Claim { begin: Arc::new(begin), also: Some(Arc::new(also)), ..self }
+    /// With a change that is made together with the mark.
+    pub fn begins(self, change: impl Fn(&mut Tx) -> Result<()> + Send + Sync + 'static) -> Claim {
+        let first = self.begin;
+        Claim { begin: Arc::new(move |tx| first(tx).and_then(|()| change(tx))), ..self }
+    }
+
+    /// With a change that is made when the mark goes, however the work ended.
+    pub fn ends(mut self, change: impl Fn(&mut Tx) -> Result<()> + Send + Sync + 'static) -> Claim {
+        self.also.push(Arc::new(change));
+        self
     }
 }
 

@@ -116,8 +116,9 @@ async fn an_end_that_fails_keeps_no_other() {
         move |tx: &mut Tx| tx.set(&this, vm::name_label, text.to_string())
     };
     let claim = Claim::on(&cx, &this, VmOperations::Start)
-        .with(label("begun"), label("ended"))
-        .with(|_| Ok(()), |_| Err(Failure::internal("no")));
+        .begins(label("begun"))
+        .ends(label("ended"))
+        .ends(|_| Err(Failure::internal("no")));
     marks.enter(vec![claim]).await.unwrap();
     assert_eq!(host.get("VM", "name_label", this.as_str()).await, str("begun"));
     marks.leave().await;
@@ -132,7 +133,7 @@ async fn a_beginning_that_fails_undoes_the_mark() {
     let cx = Cx::internal(&host.xapi, "work");
     let mut marks = Marks::of(&cx);
     let claim = Claim::one(&cx, &this, VmOperations::Start, Asked::Guard, xapi_ops::guard::Patience::Once)
-        .with(|_| Err(Failure::internal("no")), |_| Ok(()));
+        .begins(|_| Err(Failure::internal("no")));
     assert!(marks.enter(vec![claim]).await.is_err());
     host.assert_idle().await;
 }
@@ -168,7 +169,7 @@ async fn a_full_disk_keeps_no_mark() {
     let mut marks = Marks::of(&cx);
     let target = this.clone();
     let claim = Claim::on(&cx, &this, VmOperations::Start)
-        .with(|_| Ok(()), move |tx| tx.set(&target, vm::name_label, "ended".to_string()));
+        .ends(move |tx| tx.set(&target, vm::name_label, "ended".to_string()));
     marks.enter(vec![claim, disks(&cx, &this)]).await.unwrap();
     full.store(true, Ordering::SeqCst);
     marks.leave().await;

@@ -75,7 +75,7 @@ async fn start_on(cx: Cx, this: Ref<Vm>, home: Ref<Host>, paused: bool, _force: 
 /// The marks of a start that need not know the host.
 fn first_marks(cx: &Cx, this: &Ref<Vm>, op: Op) -> Vec<Claim> {
     let target = this.clone();
-    let machine = Claim::on(cx, this, op).with(move |tx| prepare(tx, &target), |_| Ok(()));
+    let machine = Claim::on(cx, this, op).begins(move |tx| prepare(tx, &target));
     vec![machine, disks(cx, this), cards(cx, this)]
 }
 
@@ -99,7 +99,7 @@ pub fn reserved(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, op: HostAllowedOperat
     let reserve = move |tx: &mut Tx| tx.set(&target, vm::scheduled_to_be_resident_on, host.clone());
     // A VM that has come to run there has been written down as such; this is for one that has not.
     let release = move |tx: &mut Tx| tx.set(&coming, vm::scheduled_to_be_resident_on, Ref::null());
-    Claim::on(cx, home, op).with(reserve, release)
+    Claim::on(cx, home, op).begins(reserve).ends(release)
 }
 
 /// What a VM is given before its first placement.
@@ -183,8 +183,8 @@ fn begin_afresh(tx: &mut Tx, this: &Ref<Vm>) -> Result<()> {
 
 async fn boot(cx: &Cx, marks: &mut Marks, this: &Ref<Vm>, home: &Ref<Host>, paused: bool) -> Result<()> {
     let target = this.clone();
-    let begun = reserved(cx, this, home, HostAllowedOperations::VmStart)
-        .with(move |tx| begin(tx, &target, true), |_| Ok(()));
+    let begun =
+        reserved(cx, this, home, HostAllowedOperations::VmStart).begins(move |tx| begin(tx, &target, true));
     marks.enter(vec![begun]).await?;
     let how = How { paused, afresh: true, image: None, cancel: true };
     if let Err(failure) = launch(cx, this, home, how).await {

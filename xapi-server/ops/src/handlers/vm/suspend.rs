@@ -276,8 +276,7 @@ async fn launch(cx: &Cx, this: &Ref<Vm>, home: &Ref<Host>, how: How) -> Result<(
 async fn resume(cx: Cx, this: Ref<Vm>, paused: bool, _force: bool) -> Result<()> {
     let home = guard::under(&cx, async |marks| {
         let target = this.clone();
-        let machine =
-            Claim::on(&cx, &this, Op::Resume).with(move |tx| start::settle_type(tx, &target), |_| Ok(()));
+        let machine = Claim::on(&cx, &this, Op::Resume).begins(move |tx| start::settle_type(tx, &target));
         marks.enter(vec![machine, start::disks(&cx, &this)]).await?;
         let home = placement::choose(&*cx.snapshot(), &this)?;
         marks.enter(vec![start::reserved(&cx, &this, &home, HostAllowedOperations::VmResume)]).await?;
