@@ -32,6 +32,9 @@ const MOST: usize = 200;
 /// Unfinished tasks one session may have; parts of a task are not counted.
 const PENDING_PER_SESSION: usize = 1_000;
 
+/// How keys of work without a record begin.
+const WITHOUT_RECORD: &str = "DummyRef:";
+
 /// Work under way.
 #[derive(Debug)]
 pub struct Running {
@@ -44,7 +47,7 @@ pub struct Running {
 impl Running {
     /// Work without a record, as most short calls are.
     pub fn without_record(name: &str) -> Arc<Running> {
-        let key = arcstr::format!("DummyRef:|{}|{name}", uuid::Uuid::new_v4());
+        let key = arcstr::format!("{WITHOUT_RECORD}|{}|{name}", uuid::Uuid::new_v4());
         Arc::new(Running { reference: None, key, cancelled: AtomicBool::new(false), wake: Notify::new() })
     }
 
@@ -231,6 +234,12 @@ pub fn interrupt(xapi: &Xapi, key: &str) {
     if let Some(running) = found {
         running.cancel();
     }
+}
+
+/// The work behind a key of `current_operations` goes on. Work without a record has no other keys than these, and marks of it
+/// do not outlive the process.
+pub fn goes_on(xapi: &Xapi, key: &str) -> bool {
+    key.starts_with(WITHOUT_RECORD) || xapi.tasks.lock().contains_key(key)
 }
 
 /// Writes how work ended.

@@ -6,6 +6,7 @@
 mod common;
 mod life {
     mod cancel;
+    mod cut;
 }
 
 use common::{Host, no, str};

@@ -76,3 +76,31 @@ async fn a_start_that_is_cancelled_leaves_the_vm_as_it_was() {
     assert_eq!(host.state(&vm).await, "Running");
     host.assert_idle().await;
 }
+
+#[tokio::test]
+async fn a_record_is_not_reset_while_its_domain_is_built() {
+    let host = Host::on(Machine { build_delay: 300, ..Machine::default() }).await;
+    let vm = host.vm("hasty").await;
+    let disk = host.vdi("its disk").await;
+    let device = host.vbd(&vm, &disk).await;
+    let asked = host.text("Async.VM.start", [str(&vm), no(), no()]).await;
+    while host.get("VM", "current_operations", &vm).await == Value::map::<&str>([]) {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    // Its disk would count as free below a guest.
+    let refused = host.err("VM.power_state_reset", [str(&vm)]).await;
+    assert_eq!(refused.code, "OTHER_OPERATION_IN_PROGRESS");
+    assert_eq!(refused.params, ["VM", vm.as_str(), "start", asked.as_str()]);
+    assert_eq!(ended(&host, &asked).await, "success");
+    assert_eq!(host.get("VBD", "currently_attached", &device).await, Value::Bool(true));
+    host.ok("VM.hard_shutdown", [str(&vm)]).await;
+    // A mark of work that is no more is what it is for.
+    let row = xapi_schema::Ref::new(vm.as_str());
+    let change = move |tx: &mut xapi_store::Tx| {
+        let mark = [("OpaqueRef:gone".to_string(), xapi_schema::classes::VmOperations::Start)];
+        tx.set(&row, xapi_schema::classes::vm::current_operations, mark.into_iter().collect())
+    };
+    host.xapi.store.commit(change).await.unwrap();
+    host.ok("VM.power_state_reset", [str(&vm)]).await;
+    host.assert_idle().await;
+}

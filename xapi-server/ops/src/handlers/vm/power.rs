@@ -2,7 +2,7 @@
 
 use xapi_backend::hypervisor::{Activity, Reply, Request};
 use xapi_schema::{
-    Failure, Ref, Result,
+    ApiEnum, Failure, Ref, Result,
     classes::{Host, Vm, VmOperations as Op, VmPowerState as State, host, host_metrics, vm, vm_metrics},
     errors,
 };
@@ -10,7 +10,7 @@ use xapi_store::Read;
 
 use super::{epoch, guest, note, placement, reset, start};
 use crate::{
-    Cx, Registry,
+    Cx, Registry, Xapi,
     guard::{self, Claim},
     handlers::vdi as disk,
     rules, task,
@@ -270,10 +270,23 @@ pub async fn rebuild(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
     Ok(())
 }
 
-/// The last resort after a host died: the record is reset, no domain is touched.
+/// Nobody is at work at a VM: a start under way would give it a domain whose disks then count as free.
+fn assert_left_alone(xapi: &Xapi, read: &impl Read, this: &Ref<Vm>) -> Result<()> {
+    let current = read.get(this, vm::current_operations)?;
+    match current.0.iter().find(|(key, _)| task::goes_on(xapi, key)) {
+        Some((key, op)) => {
+            Err(errors::OTHER_OPERATION_IN_PROGRESS.with(["VM", this.as_str(), op.as_str(), key]))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The last resort after a host died: the record is reset, no domain is touched. Unlike the original it is refused while work at
+/// the VM goes on.
 async fn power_state_reset(cx: Cx, this: Ref<Vm>) -> Result<()> {
     let snapshot = cx.snapshot();
     let record = snapshot.record(&this)?;
+    assert_left_alone(&cx.xapi, &*snapshot, &this)?;
     if record.get(vm::is_control_domain) {
         return Err(errors::CANNOT_RESET_CONTROL_DOMAIN.with([&this]));
     }
@@ -294,7 +307,12 @@ async fn power_state_reset(cx: Cx, this: Ref<Vm>) -> Result<()> {
             }
         }
     }
-    cx.commit(move |tx| reset::halted(tx, &this, true)).await
+    let xapi = cx.xapi.clone();
+    cx.commit(move |tx| {
+        assert_left_alone(&xapi, tx, &this)?;
+        reset::halted(tx, &this, true)
+    })
+    .await
 }
 
 async fn send_sysrq(cx: Cx, this: Ref<Vm>, key: String) -> Result<()> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use xapi_backend::hypervisor::{Activity, Devices, Domain};
 use xapi_schema::{
     ClassId, Map, Record, Ref, Result,
-    classes::{Host, Vbd, Vm, VmPowerState as State, vbd, vdi, vif, vm},
+    classes::{Host, Vbd, Vm, VmPowerState as State, vbd, vdi, vif, vm, vusb},
 };
 use xapi_store::{Read, Tx};
 
@@ -144,7 +144,11 @@ pub async fn end_half_made(cx: &Cx, cut: &mut CutShort) {
     for this in &cut.starts {
         let Ok(uuid) = cx.snapshot().get(this, vm::uuid) else { continue };
         tracing::warn!(vm = %this, "a domain whose start was cut short is ended");
-        if let Err(failure) = cx.xapi.backends.hypervisor.destroy(&uuid).await {
+        let ended = match cx.xapi.backends.hypervisor.destroy(&uuid).await {
+            Ok(()) => undo_start(cx, this).await,
+            failed => failed,
+        };
+        if let Err(failure) = ended {
             tracing::error!(%failure, vm = %this, "it could not be ended");
         }
     }
@@ -248,16 +252,12 @@ pub async fn restart(cx: &Cx, cut: CutShort) {
     }
 }
 
-/// Devices of a VM without a domain that a start or resume marked as attached before it was cut short: they would keep
-/// their disks in use for ever.
+/// What a start or resume marked of a VM without a domain before it was cut short: devices that count as attached would keep
+/// their disks in use for ever, and a host that is reserved its memory.
 async fn undo_start(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
     let marked = {
         let snapshot = cx.snapshot();
-        let record = snapshot.record(this)?;
-        let attached = |device: &Ref<Vbd>| snapshot.get(device, vbd::currently_attached).unwrap_or(false);
-        let still = matches!(record.get(vm::power_state), State::Halted | State::Suspended);
-        let ours = record.get(vm::resident_on).not_null().is_none() && !record.get(vm::is_a_template);
-        still && ours && record.get(vm::VBDs).iter().any(attached)
+        is_marked(&*snapshot, snapshot.record(this)?, cx.host())
     };
     if !marked {
         return Ok(());
@@ -269,6 +269,28 @@ async fn undo_start(cx: &Cx, this: &Ref<Vm>) -> Result<()> {
         _ => Ok(()),
     })
     .await
+}
+
+fn is_marked(read: &impl Read, record: &Record, home: &Ref<Host>) -> bool {
+    let reserved = record.get(vm::scheduled_to_be_resident_on).not_null();
+    let (here, elsewhere) = (reserved.as_ref() == Some(home), reserved.is_some_and(|other| other != *home));
+    if record.get(vm::resident_on).not_null().is_some() || record.get(vm::is_a_template) || elsewhere {
+        return false;
+    }
+    let disks = record.get(vm::VBDs).iter().any(|d| read.get(d, vbd::currently_attached).unwrap_or(false));
+    let others = || {
+        record.get(vm::VIFs).iter().any(|card| read.get(card, vif::currently_attached).unwrap_or(false))
+            || record
+                .get(vm::VUSBs)
+                .iter()
+                .any(|usb| read.get(usb, vusb::currently_attached).unwrap_or(false))
+    };
+    match record.get(vm::power_state) {
+        State::Halted => disks || here || others(),
+        // Its cards stay where they are.
+        State::Suspended => disks || here,
+        _ => false,
+    }
 }
 
 /// What a VM's record becomes for the domain it has, or has not.
