@@ -198,17 +198,7 @@ async fn an_agent_reports_addresses_after_a_while() {
     let host = Host::on(Machine { agent_delay: 100, ..Machine::default() }).await;
     let vm = host.vm("guest").await;
     let network = host.all("network").await.remove(0);
-    let card = Value::map([
-        ("device", str("0")),
-        ("network", str(&network)),
-        ("VM", str(&vm)),
-        ("MAC", str("")),
-        ("MTU", Value::Int(1500)),
-        ("other_config", Value::map::<&str>([])),
-        ("qos_algorithm_type", str("")),
-        ("qos_algorithm_params", Value::map::<&str>([])),
-    ]);
-    host.ok("VIF.create", [card]).await;
+    host.vif(&vm, &network).await;
     host.ok("VM.start", [str(&vm), no(), no()]).await;
     let metrics = host.text("VM.get_guest_metrics", [str(&vm)]).await;
     assert_eq!(host.get("VM_guest_metrics", "networks", &metrics).await, Value::map::<&str>([]));

@@ -26,20 +26,6 @@ impl Host {
         self.text("network.create", [Value::map(members)]).await
     }
 
-    async fn vif(&self, vm: &str, network: &str) -> String {
-        let members = [
-            ("device", Value::str("0")),
-            ("network", str(network)),
-            ("VM", str(vm)),
-            ("MAC", Value::EMPTY),
-            ("MTU", Value::Int(1500)),
-            ("other_config", Value::map::<&str>([])),
-            ("qos_algorithm_type", Value::EMPTY),
-            ("qos_algorithm_params", Value::map::<&str>([])),
-        ];
-        self.text("VIF.create", [Value::map(members)]).await
-    }
-
     async fn fixed(&self, this: &str, ip: &str) {
         let rest = ["Static", ip, "255.255.255.0", "192.0.2.1", ""].map(Value::str);
         self.ok("PIF.reconfigure_ip", std::iter::once(str(this)).chain(rest)).await;

@@ -238,6 +238,21 @@ impl Host {
         self.text("VBD.create", [members]).await
     }
 
+    /// A card of a VM on a network.
+    pub async fn vif(&self, vm: &str, network: &str) -> String {
+        let members = [
+            ("device", str("0")),
+            ("network", str(network)),
+            ("VM", str(vm)),
+            ("MAC", Value::EMPTY),
+            ("MTU", Value::Int(1500)),
+            ("other_config", Value::map::<&str>([])),
+            ("qos_algorithm_type", Value::EMPTY),
+            ("qos_algorithm_params", Value::map::<&str>([])),
+        ];
+        self.text("VIF.create", [Value::map(members)]).await
+    }
+
     /// Nothing is marked as under way any more.
     pub async fn assert_idle(&self) {
         for class in ["VM", "VBD", "VIF", "VDI", "SR", "host"] {

@@ -1,7 +1,7 @@
 //! Starts that an earlier process did not see the end of.
 
 use xapi_schema::{
-    Ref, Value,
+    Ref,
     classes::{vbd, vif, vm},
 };
 
@@ -13,17 +13,7 @@ use crate::{
 /// A card of a VM on the first network there is.
 async fn card(host: &Host, vm: &str) -> String {
     let network = host.all("network").await.swap_remove(0);
-    let members = [
-        ("device", str("0")),
-        ("network", str(&network)),
-        ("VM", str(vm)),
-        ("MAC", Value::EMPTY),
-        ("MTU", Value::Int(1500)),
-        ("other_config", Value::map::<&str>([])),
-        ("qos_algorithm_type", Value::EMPTY),
-        ("qos_algorithm_params", Value::map::<&str>([])),
-    ];
-    host.text("VIF.create", [Value::map(members)]).await
+    host.vif(vm, &network).await
 }
 
 /// What a start writes before there is a domain.
